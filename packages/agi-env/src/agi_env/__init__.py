@@ -1,0 +1,1 @@
+"""What an app is, where things are, and the runtime that runner and worker execute."""
