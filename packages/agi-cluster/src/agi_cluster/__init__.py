@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The AGI facade and the typed clients of the agi daemon."""

@@ -1,0 +1,22 @@
+"""The daemon as its clients see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class DaemonInfo:
+    """A running daemon."""
+
+    version: str
+    api: str
+    pid: int
+    start_time: datetime
+    state_directory: str
+    log_path: str
+    schema: int
+    active_runs: int
+    address: str

@@ -1,0 +1,127 @@
+"""Runs: the execution of exactly one plan revision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from agi_env.errors import AgiError
+from agi_env.mode import Mode
+from attrs import field, frozen
+
+
+class RunState(Enum):
+    """Where a run stands; settled states are named as facts, moving ones as ``-ING``."""
+
+    QUEUED = "QUEUED"
+    INSTALLING = "INSTALLING"
+    PLANNING = "PLANNING"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    CANCELLING = "CANCELLING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def settled(self) -> bool:
+        """It will not change any more."""
+        return self in (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
+
+
+class PartitionState(Enum):
+    """Where a partition of a run stands."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+@frozen(kw_only=True)
+class RunProgress:
+    """How far a run is, in partitions and in weight."""
+
+    total: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    running: int = 0
+    weight_done: float = 0.0
+    weight_total: float = 0.0
+
+
+@frozen(kw_only=True)
+class RunPaths:
+    """Where the files of a run are, on the hosts that made them."""
+
+    published: str = ""
+    kept: str = ""
+    run_directory: str = ""
+
+
+@frozen(kw_only=True)
+class RunSlot:
+    """What one slot did; seconds are summed over its partitions."""
+
+    index: int
+    host: str
+    cores: int
+    partitions: int = 0
+    busy_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+@frozen(kw_only=True)
+class RunPartition:
+    """One partition of a run."""
+
+    id: str
+    label: str
+    weight: float
+    state: PartitionState
+    slot: int
+    attempts: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    error: AgiError | None = None
+    traceback: str = ""
+    start_time: datetime | None = None
+
+
+@frozen(kw_only=True)
+class SnippetOrigin:
+    """What the snippet that starts a run was rendered from."""
+
+    api: str
+    settings_digest: str
+
+
+@frozen(kw_only=True)
+class Run:
+    """The execution of one plan revision in one mode on one release."""
+
+    id: str
+    app: str
+    mode: Mode
+    state: RunState
+    create_time: datetime
+    target: RunState = RunState.SUCCEEDED
+    plan: str = ""
+    """The plan revision as ``plans/{id}@{revision}``, once there is one."""
+    plan_digest: str = ""
+    release: str = ""
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    progress: RunProgress = RunProgress()
+    error: AgiError | None = None
+    result: Any = None
+    """What ``reduce`` returned."""
+    paths: RunPaths = RunPaths()
+    slots: tuple[RunSlot, ...] = field(default=(), converter=tuple)
+    warnings: tuple[str, ...] = field(default=(), converter=tuple)
+    epoch: int = 0
+    waiting_for: str = ""
+    args: dict[str, Any] = field(factory=dict)
+    installed: str = ""
+    verbose: int = 1

@@ -1,0 +1,141 @@
+"""What the daemon does, as protocols.
+
+The daemon's core implements them, and so does the asynchronous client: what is written against
+them runs inside the daemon or far from it.
+
+Every mutation takes a ``request_id`` (a UUID; a repeat gives the first's answer) and
+``validate_only``, which checks as the real call would and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from agi_cluster.model.app import App, AppSettings, SettingChange
+from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.event import Event
+from agi_cluster.model.host import Host
+from agi_cluster.model.installation import Installation
+from agi_cluster.model.page import Page
+from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.run import Run, RunPartition, RunState
+from agi_cluster.model.snippet import Snippet, SnippetKind
+
+
+class AppService(Protocol):
+    """Apps and their settings."""
+
+    async def list_apps(self, *, page_size: int = 0, page_token: str = "") -> Page[App]: ...
+    async def get_app(self, app: str) -> App: ...
+    async def register_app(
+        self, path: str, *, replace: bool = False, request_id: str = "", validate_only: bool = False
+    ) -> App: ...
+    async def create_app(
+        self, app_id: str, directory: str, *, request_id: str = "", validate_only: bool = False
+    ) -> App: ...
+    async def get_settings(self, app: str) -> AppSettings: ...
+    async def update_settings(
+        self,
+        app: str,
+        changes: Sequence[SettingChange],
+        *,
+        etag: str = "",
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> AppSettings: ...
+    async def reset_settings(
+        self, app: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
+    ) -> AppSettings: ...
+
+
+class InstallationService(Protocol):
+    """Installs of worker runtimes."""
+
+    async def create_installation(
+        self, request: CreateInstallation, *, request_id: str = "", validate_only: bool = False
+    ) -> Installation: ...
+    async def get_installation(self, name: str) -> Installation: ...
+    async def list_installations(
+        self, *, page_size: int = 0, page_token: str = "", app: str = ""
+    ) -> Page[Installation]: ...
+    def watch_installation(
+        self, name: str, *, after_sequence: int = 0
+    ) -> AsyncIterator[tuple[Installation | Event, int]]:
+        """Yield snapshot, events, last snapshot, each with the sequence number it includes."""
+        ...
+
+
+class PlanService(Protocol):
+    """Distribution plans."""
+
+    async def create_plan(
+        self, request: CreatePlan, *, request_id: str = "", validate_only: bool = False
+    ) -> Plan: ...
+    async def get_plan(self, name: str) -> Plan: ...
+    async def list_plans(
+        self, *, page_size: int = 0, page_token: str = "", app: str = ""
+    ) -> Page[Plan]: ...
+    async def list_plan_partitions(
+        self, parent: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[PlannedPartition]: ...
+
+
+class RunService(Protocol):
+    """Runs."""
+
+    async def start_run(
+        self, request: StartRun, *, request_id: str = "", validate_only: bool = False
+    ) -> Run: ...
+    async def get_run(self, name: str) -> Run: ...
+    async def list_runs(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        app: str = "",
+        states: Sequence[RunState] = (),
+    ) -> Page[Run]: ...
+    async def list_run_partitions(
+        self, parent: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[RunPartition]: ...
+    def watch_run(
+        self, name: str, *, after_sequence: int = 0, verbose: int | None = None
+    ) -> AsyncIterator[tuple[Run | Event, int]]:
+        """Yield snapshot, events, last snapshot, each with the sequence number it includes."""
+        ...
+
+    async def cancel_run(
+        self,
+        name: str,
+        *,
+        grace_seconds: float | None = None,
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Run: ...
+    def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
+        """Yield pieces of text, each with the name of the file it comes from."""
+        ...
+
+
+class SnippetService(Protocol):
+    """Generated Python."""
+
+    async def render_snippet(self, app: str, kind: SnippetKind) -> Snippet: ...
+
+
+class HostService(Protocol):
+    """The machines that the daemon knows."""
+
+    async def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]: ...
+    async def get_host(self, name: str) -> Host: ...
+
+
+class DaemonService(Protocol):
+    """The daemon itself."""
+
+    async def get_daemon(self) -> DaemonInfo: ...
+    async def stop_daemon(
+        self, *, request_id: str = "", validate_only: bool = False
+    ) -> DaemonInfo: ...
