@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agi_env.mode import Mode
-from attrs import field, frozen
+from attrs import frozen
 
 from agi_cluster.model.selection import Selection
+from agi_env.mode import Mode
 
 
 @frozen(kw_only=True)
@@ -44,7 +44,7 @@ class AppSettings:
     """Seconds a partition may take; 0 means no limit."""
     run_timeout: float
     """Seconds a run may take."""
-    explanation: tuple[str, ...] = field(default=(), converter=tuple)
+    explanation: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
+from attrs import frozen
+
 from agi_env.errors import AgiError
 from agi_env.mode import Mode
-from attrs import field, frozen
 
 
 class InstallationState(Enum):
@@ -32,7 +33,7 @@ class HostInstallation:
     state: InstallationState = InstallationState.PENDING
     build: str = ""
     unchanged: bool = False
-    shipped_wheels: tuple[str, ...] = field(default=(), converter=tuple)
+    shipped_wheels: tuple[str, ...] = ()
     shipped_bytes: int = 0
     seconds: float = 0.0
     error: AgiError | None = None
@@ -48,8 +49,8 @@ class Installation:
     modes_enabled: Mode
     create_time: datetime
     release: str = ""
-    changed_inputs: tuple[str, ...] = field(default=(), converter=tuple)
-    hosts: tuple[HostInstallation, ...] = field(default=(), converter=tuple)
+    changed_inputs: tuple[str, ...] = ()
+    hosts: tuple[HostInstallation, ...] = ()
     end_time: datetime | None = None
     error: AgiError | None = None
     unchanged: bool = False

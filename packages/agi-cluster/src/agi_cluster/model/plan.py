@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from agi_env.mode import Mode
 from attrs import field, frozen
+
+from agi_env.mode import Mode
 
 
 @frozen(kw_only=True)
@@ -55,7 +56,7 @@ class Plan:
     app: str
     mode: Mode
     scheduler: str
-    slots: tuple[PlanSlot, ...] = field(converter=tuple)
+    slots: tuple[PlanSlot, ...]
     partition_count: int
     total_weight: float
     predicted_finish: float
@@ -65,7 +66,7 @@ class Plan:
     digest: str
     create_time: datetime
     args: dict[str, Any] = field(factory=dict)
-    findings: tuple[PlanFinding, ...] = field(default=(), converter=tuple)
+    findings: tuple[PlanFinding, ...] = ()
 
     @property
     def name(self) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from agi_env.mode import Mode
 from attrs import field, frozen
 
 from agi_cluster.model.run import SnippetOrigin
 from agi_cluster.model.selection import Selection
+from agi_env.mode import Mode
 
 
 @frozen(kw_only=True)

@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from attrs import field, frozen
+
 from agi_env.errors import AgiError
 from agi_env.mode import Mode
-from attrs import field, frozen
 
 
 class RunState(Enum):
@@ -118,8 +119,8 @@ class Run:
     result: Any = None
     """What ``reduce`` returned."""
     paths: RunPaths = RunPaths()
-    slots: tuple[RunSlot, ...] = field(default=(), converter=tuple)
-    warnings: tuple[str, ...] = field(default=(), converter=tuple)
+    slots: tuple[RunSlot, ...] = ()
+    warnings: tuple[str, ...] = ()
     epoch: int = 0
     waiting_for: str = ""
     args: dict[str, Any] = field(factory=dict)

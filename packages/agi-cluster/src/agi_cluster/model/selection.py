@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from agi_env.errors import SlotsInvalidError
 from attrs import field, frozen
+
+from agi_env.errors import SlotsInvalidError
 
 THIS_MACHINE = "127.0.0.1"
 """The address of the manager as a Host."""

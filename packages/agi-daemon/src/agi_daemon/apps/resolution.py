@@ -1,0 +1,122 @@
+"""What a call on an app means, once the user's settings were consulted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from agi_cluster.model.selection import Selection
+from agi_daemon.apps.slots import for_mode, slots_of
+from agi_env.app import App
+from agi_env.errors import ModeNotEnabledError
+from agi_env.mode import Mode
+from agi_env.runtime.spec import SlotSpec
+from agi_env.settings import Settings
+from agi_env.share import data_paths
+
+RUNNABLE = Mode.POOL
+"""The bits that can be run today."""
+
+
+@frozen(kw_only=True)
+class Resolution:
+    """One call with nothing left open; it does not change when the settings do."""
+
+    app: str
+    target: str
+    app_path: str
+    mode: Mode
+    modes_enabled: Mode
+    selection: Selection
+    slots: tuple[SlotSpec, ...] = field(converter=tuple)
+    args: dict[str, Any]
+    data_in: str
+    data_out: str
+    verbose: int
+    partition_timeout: float | None
+    run_timeout: float
+    settings_digest: str
+
+    @property
+    def cores(self) -> dict[str, int]:
+        """The cores that the slots hold, by host."""
+        held: dict[str, int] = {}
+        for slot in self.slots:
+            held[slot.host] = held.get(slot.host, 0) + slot.cores
+        return held
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of the slots, each once."""
+        return tuple(self.cores)
+
+
+def resolve(
+    app: App,
+    settings: Settings,
+    *,
+    cores_of: Callable[[str], int],
+    selection: Selection = Selection(),
+    mode: Mode | None = None,
+    args: Mapping[str, Any] | None = None,
+    verbose: int | None = None,
+) -> Resolution:
+    """Close every question that a call leaves open with the settings.
+
+    Args:
+        app: The app.
+        settings: The user's settings of it.
+        cores_of: The cores of a host.
+        selection: What the call chooses itself.
+        mode: The call's mode; None: that of the settings.
+        args: What the call gives; it replaces the settings' arguments key by key.
+        verbose: 0 to 3; None: that of the settings.
+
+    Raises:
+        SelectionInvalidError: The map does not fit the mode.
+        ModeNotEnabledError: The mode cannot be run.
+        SettingsInvalidError: ``data_in`` or ``data_out`` cannot be used.
+    """
+    chosen = settings.mode if mode is None else mode
+    check_runnable(chosen)
+    configured = Selection(
+        scheduler=settings.scheduler,
+        workers=settings.workers,
+        cores_per_slot=settings.cores_per_slot or 0,
+    )
+    fitting = for_mode(selection, configured, chosen)
+    arguments = {**settings.args, **(args or {})}
+    paths = data_paths(arguments, app.target, chosen)
+    return Resolution(
+        app=app.name,
+        target=app.target,
+        app_path=str(app.root),
+        mode=chosen,
+        modes_enabled=settings.modes_enabled | chosen,
+        selection=fitting,
+        slots=slots_of(fitting, chosen, cores_of),
+        args=arguments,
+        data_in=str(paths.data_in),
+        data_out=str(paths.data_out),
+        verbose=settings.verbose if verbose is None else verbose,
+        partition_timeout=settings.partition_timeout,
+        run_timeout=settings.run_timeout,
+        settings_digest=settings.digest,
+    )
+
+
+def check_runnable(mode: Mode) -> None:
+    """See that each bit of the mode can be run.
+
+    Raises:
+        ModeNotEnabledError: A bit has no implementation in this version.
+    """
+    missing = mode & ~RUNNABLE
+    if missing:
+        raise ModeNotEnabledError(
+            f"mode {mode.words} needs {Mode(missing).words}, which this version cannot run",
+            where=f"mode {int(mode)}",
+            remedy="Choose mode 0 (plain local Python) or 1 (pool)",
+        )

@@ -1,0 +1,108 @@
+"""Numbered events of watched resources: stored with the change they tell of, then announced."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from agi_cluster.model.event import Event
+from agi_daemon.store.store import Store
+
+_BLOCK = 500
+
+
+@frozen(kw_only=True)
+class Fact:
+    """An event that has no number yet."""
+
+    kind: str
+    data: dict[str, Any] = field(factory=dict)
+    verbosity: int = 1
+    at: float = field(factory=time.time)
+
+
+class Events:
+    """The events of all resources, by subject such as ``runs/ID``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._bells: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def append(self, connection: sqlite3.Connection, subject: str, facts: Sequence[Fact]) -> int:
+        """Number and store facts inside the caller's transaction; return the last number."""
+        last = _last(connection, subject)
+        rows = [
+            (subject, last + place, fact.at, fact.kind, fact.verbosity, json.dumps(fact.data))
+            for place, fact in enumerate(facts, start=1)
+        ]
+        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
+        return last + len(rows)
+
+    def announce(self, subject: str) -> None:
+        """Wake the watchers of a subject; call it once the transaction is committed."""
+        for bell in self._bells.get(subject, ()):
+            bell.set()
+
+    def last_sequence(self, subject: str) -> int:
+        """The number of the subject's newest event; 0 if there is none."""
+        return self._store.read(lambda connection: _last(connection, subject))
+
+    def after(self, subject: str, sequence: int) -> list[Event]:
+        """The next block of stored events with a higher number."""
+        return self._store.read(_block(subject, sequence))
+
+    async def follow(
+        self, subject: str, *, after: int, until: Callable[[], bool]
+    ) -> AsyncIterator[Event]:
+        """Yield the events after a number as they come, until ``until`` holds and all are told.
+
+        A slow reader holds nothing up: what it has not read yet stays in the store.
+        """
+        bell = asyncio.Event()
+        self._bells[subject].add(bell)
+        try:
+            while True:
+                bell.clear()
+                ended = until()
+                while block := self.after(subject, after):
+                    for event in block:
+                        after = event.sequence
+                        yield event
+                if ended:
+                    return
+                await bell.wait()
+        finally:
+            self._bells[subject].discard(bell)
+            if not self._bells[subject]:
+                del self._bells[subject]
+
+
+def _last(connection: sqlite3.Connection, subject: str) -> int:
+    sql = "SELECT max(sequence) FROM events WHERE subject = ?"
+    return int(connection.execute(sql, (subject,)).fetchone()[0] or 0)
+
+
+def _block(subject: str, sequence: int) -> Callable[[sqlite3.Connection], list[Event]]:
+    def query(connection: sqlite3.Connection) -> list[Event]:
+        sql = "SELECT * FROM events WHERE subject = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+        return [_event(row) for row in connection.execute(sql, (subject, sequence, _BLOCK))]
+
+    return query
+
+
+def _event(row: sqlite3.Row) -> Event:
+    return Event(
+        sequence=row["sequence"],
+        time=datetime.fromtimestamp(row["at"], tz=UTC),
+        kind=row["kind"],
+        data=json.loads(row["data"]),
+        verbosity=row["verbosity"],
+    )

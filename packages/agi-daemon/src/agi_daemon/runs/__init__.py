@@ -1,0 +1,1 @@
+"""Runs: accepted, driven to a settled state, and told about."""

@@ -1,0 +1,196 @@
+"""From the journal to what is stored and told: pure, one record at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import evolve, frozen
+
+from agi_cluster.model.run import (
+    PartitionState,
+    Run,
+    RunPartition,
+    RunProgress,
+    RunSlot,
+    RunState,
+)
+from agi_daemon.events import Fact
+from agi_daemon.runs.record import RunRecord
+from agi_env.errors import AgiError, PartitionFailedError, error_from
+
+_VERBOSITY = {
+    "settled": 0,
+    "partition_failed": 1,
+    "partition_started": 2,
+    "partition_finished": 2,
+    "executor_started": 2,
+    "executor_ended": 2,
+}
+
+
+@frozen
+class Place:
+    """What the plan says of one partition."""
+
+    label: str
+    weight: float
+    slot: int
+
+
+@frozen
+class Absorbed:
+    """What one record of the journal changes."""
+
+    record: RunRecord
+    fact: Fact
+    partition: RunPartition | None
+
+
+def absorb(
+    record: RunRecord,
+    entry: Mapping[str, Any],
+    places: Mapping[str, Place],
+    earlier: RunPartition | None,
+) -> Absorbed:
+    """Take one record of the journal into account.
+
+    Args:
+        record: The run as it was before.
+        entry: The journal's record, flat.
+        places: The plan, by partition id.
+        earlier: What was known of the record's partition, if it is about one.
+    """
+    data = {key: value for key, value in entry.items() if key not in ("seq", "t", "kind")}
+    kind = str(entry["kind"])
+    fact = Fact(kind=kind, data=data, verbosity=_VERBOSITY.get(kind, 1), at=float(entry["t"]))
+    partition = _partition(kind, entry, places, earlier)
+    run = _moved(record.run, kind, entry, earlier, partition)
+    return Absorbed(evolve(record, run=run, journal_seq=int(entry["seq"])), fact, partition)
+
+
+def _partition(
+    kind: str,
+    entry: Mapping[str, Any],
+    places: Mapping[str, Place],
+    earlier: RunPartition | None,
+) -> RunPartition | None:
+    if kind not in ("partition_started", "partition_finished", "partition_failed"):
+        return None
+    place = places[entry["id"]]
+    known = earlier or RunPartition(
+        id=entry["id"],
+        label=place.label,
+        weight=place.weight,
+        state=PartitionState.WAITING,
+        slot=place.slot,
+    )
+    known = evolve(known, slot=int(entry["slot"]), attempts=int(entry["attempt"]))
+    if kind == "partition_started":
+        begun = datetime.fromtimestamp(float(entry["t"]), tz=UTC)
+        return evolve(known, state=PartitionState.RUNNING, start_time=begun)
+    if kind == "partition_finished":
+        return evolve(
+            known,
+            state=PartitionState.SUCCEEDED,
+            seconds=float(entry["seconds"]),
+            cpu_seconds=float(entry["cpu_seconds"]),
+            error=None,
+            traceback="",
+        )
+    return _failed(known, entry)
+
+
+def _failed(known: RunPartition, entry: Mapping[str, Any]) -> RunPartition:
+    cause = entry["cause"]
+    state = PartitionState.FAILED if entry["final"] else PartitionState.WAITING
+    return evolve(
+        known,
+        state=state,
+        error=_cause_error(known, cause),
+        traceback=str(cause.get("traceback") or ""),
+    )
+
+
+def _cause_error(known: RunPartition, cause: Mapping[str, Any]) -> AgiError:
+    if "error" in cause:
+        return error_from(cause["error"]["code"], cause["error"]["metadata"])
+    return PartitionFailedError(
+        str(cause.get("message") or cause.get("kind") or "it failed"),
+        where=f"partition {known.label}",
+        metadata={"partition": known.id, "cause": str(cause.get("kind", ""))},
+    )
+
+
+def _moved(
+    run: Run,
+    kind: str,
+    entry: Mapping[str, Any],
+    earlier: RunPartition | None,
+    partition: RunPartition | None,
+) -> Run:
+    if partition is not None:
+        run = evolve(run, progress=_progress(run.progress, earlier, partition))
+        if kind == "partition_finished":
+            run = evolve(run, slots=_slots(run.slots, partition))
+    elif kind == "runner_started":
+        begun = run.start_time or datetime.fromtimestamp(float(entry["t"]), tz=UTC)
+        lost = evolve(run.progress, running=0)
+        run = evolve(
+            run, start_time=begun, epoch=max(run.epoch, int(entry["epoch"])), progress=lost
+        )
+    elif kind == "published":
+        run = evolve(run, paths=evolve(run.paths, published=str(entry["path"])))
+    elif kind == "settled":
+        run = _settled(run, entry)
+    return run
+
+
+def _settled(run: Run, entry: Mapping[str, Any]) -> Run:
+    error = entry.get("error")
+    return evolve(
+        run,
+        state=RunState(entry["state"]),
+        end_time=datetime.fromtimestamp(float(entry["t"]), tz=UTC),
+        error=error_from(error["code"], error["metadata"]) if error else None,
+        paths=evolve(run.paths, kept=str(entry.get("kept") or "")),
+        progress=evolve(run.progress, running=0),
+        waiting_for="",
+    )
+
+
+def _progress(
+    progress: RunProgress, earlier: RunPartition | None, partition: RunPartition
+) -> RunProgress:
+    before = earlier.state if earlier else PartitionState.WAITING
+    counts = {
+        PartitionState.RUNNING: progress.running,
+        PartitionState.SUCCEEDED: progress.succeeded,
+        PartitionState.FAILED: progress.failed,
+        PartitionState.WAITING: 0,
+    }
+    counts[before] = max(0, counts[before] - 1)
+    counts[partition.state] += 1
+    gained = (partition.state is PartitionState.SUCCEEDED) - (before is PartitionState.SUCCEEDED)
+    return evolve(
+        progress,
+        running=counts[PartitionState.RUNNING],
+        succeeded=counts[PartitionState.SUCCEEDED],
+        failed=counts[PartitionState.FAILED],
+        weight_done=progress.weight_done + gained * partition.weight,
+    )
+
+
+def _slots(slots: tuple[RunSlot, ...], partition: RunPartition) -> tuple[RunSlot, ...]:
+    return tuple(
+        evolve(
+            slot,
+            partitions=slot.partitions + 1,
+            busy_seconds=slot.busy_seconds + partition.seconds,
+            cpu_seconds=slot.cpu_seconds + partition.cpu_seconds,
+        )
+        if slot.index == partition.slot
+        else slot
+        for slot in slots
+    )

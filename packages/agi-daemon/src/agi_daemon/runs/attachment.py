@@ -1,0 +1,116 @@
+"""The daemon's line to one runner: records come up, commands go down.
+
+``agi_env.runtime.attach`` on the runner's host joins the living runner or starts one, and follows
+its journal. Losing the line, or this daemon, never harms the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from attrs import field, frozen
+
+from agi_daemon.runs.record import RunRecord
+from agi_daemon.runs.run_directory import place_of
+from agi_daemon.transport.host_transport import Channel, HostTransport
+
+_MOST_IN_ONE_BATCH = 500
+
+
+@frozen
+class Batch:
+    """Records that came together."""
+
+    records: list[dict[str, Any]] = field(factory=list)
+    gone: Mapping[str, Any] | None = None
+    """The runner's exit record, when these lines say that it is gone."""
+
+
+class Attachment:
+    """An open line to a runner."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.gone: Mapping[str, Any] | None = None
+        """How the runner ended, once that is known."""
+
+    async def cancel(self, grace_s: float) -> None:
+        """Ask the runner to stop; a runner that is only starting is asked again by the caller."""
+        command = json.dumps({"op": "cancel", "grace_s": grace_s})
+        await self._channel.send(command.encode() + b"\n")
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Yield what the runner records, as much together as is there, until it is gone.
+
+        A line that breaks ends the iteration without a batch that says ``gone``.
+        """
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2 * _MOST_IN_ONE_BATCH)
+        reader = asyncio.create_task(_pump(self._channel, queue), name="attachment reader")
+        try:
+            open_ = True
+            while open_:
+                lines = [await queue.get()]
+                while len(lines) < _MOST_IN_ONE_BATCH and not queue.empty():
+                    lines.append(queue.get_nowait())
+                open_ = lines[-1] is not None
+                batch = _understood([line for line in lines if line is not None])
+                self.gone = self.gone or batch.gone
+                if batch.records:
+                    yield batch
+            await reader
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    def complaint(self) -> str:
+        """What the far side wrote to its standard error, in one line."""
+        return " ".join(self._channel.stderr_tail().decode(errors="replace").split())[-500:]
+
+
+@asynccontextmanager
+async def attached(
+    transport: HostTransport, record: RunRecord, epoch: int
+) -> AsyncIterator[Attachment]:
+    """Join the run's runner, or start one in this epoch.
+
+    Args:
+        transport: The runner's host.
+        record: The run; records up to its ``journal_seq`` are not sent again.
+        epoch: Higher than that of any earlier start.
+    """
+    argv = [
+        f"{record.build}/bin/python",
+        "-m",
+        "agi_env.runtime.attach",
+        str(place_of(transport, record.run.id)),
+        "--epoch",
+        str(epoch),
+        "--after",
+        str(record.journal_seq),
+    ]
+    async with await transport.open_channel(argv) as channel:
+        yield Attachment(channel)
+
+
+async def _pump(channel: Channel, queue: asyncio.Queue[bytes | None]) -> None:
+    try:
+        async for line in channel.lines():
+            await queue.put(line)
+    finally:
+        await queue.put(None)
+
+
+def _understood(lines: list[bytes]) -> Batch:
+    records: list[dict[str, Any]] = []
+    gone: Mapping[str, Any] | None = None
+    for line in lines:
+        match json.loads(line):
+            case {"record": dict(record)}:
+                records.append(record)
+            case {"gone": exit_record}:
+                gone = exit_record or {"code": None}
+    return Batch(records, gone)

@@ -1,0 +1,80 @@
+"""Copying a run's journal into the store, a batch a transaction, each record exactly once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+
+from agi_cluster.model.run import RunPartition
+from agi_daemon.events import Events
+from agi_daemon.planning.plan_store import PlanContent
+from agi_daemon.runs import run_store
+from agi_daemon.runs.absorb import Absorbed, Place, absorb
+from agi_daemon.runs.record import RunRecord
+from agi_daemon.store.store import Store
+
+
+class JournalCopy:
+    """The copy of one run's journal, and what is known of its partitions."""
+
+    def __init__(self, store: Store, events: Events, content: PlanContent, run_id: str) -> None:
+        self._store = store
+        self._events = events
+        self._places = {
+            partition.id: Place(partition.label, partition.weight, slot)
+            for partition, slot in zip(content.partitions, content.assignment, strict=True)
+        }
+        self._known = store.read(lambda db: run_store.partitions(db, run_id))
+
+    async def take(
+        self, record: RunRecord, entries: Sequence[Mapping[str, Any]], result: Any = None
+    ) -> RunRecord:
+        """Store what a batch of journal records changes; return the run as it is then.
+
+        Args:
+            record: The run before the batch.
+            entries: Records of the journal; those that were copied before are passed over.
+            result: What ``reduce`` returned, once the run is settled.
+        """
+        before = record
+        absorbed: list[Absorbed] = []
+        for entry in entries:
+            if int(entry["seq"]) > record.journal_seq:
+                known = self._known.get(str(entry.get("id", "")))
+                one = absorb(record, entry, self._places, known)
+                record = one.record
+                absorbed.append(one)
+                if one.partition is not None:
+                    self._known[one.partition.id] = one.partition
+        record = evolve(record, run=evolve(record.run, result=result))
+        if record.run.progress.succeeded > before.run.progress.succeeded:
+            record = evolve(record, fruitless_starts=0)
+        changed = {one.partition.id for one in absorbed if one.partition is not None}
+        partitions = [self._known[each] for each in changed]
+        await self._store.write(lambda tx: self._write(tx, record, absorbed, partitions))
+        self._events.announce(record.subject)
+        return record
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        record: RunRecord,
+        absorbed: Sequence[Absorbed],
+        partitions: Sequence[RunPartition],
+    ) -> None:
+        # Whether the run shall be stopped is said by others meanwhile: the store has the last word.
+        stored = run_store.find(connection, record.run.id)
+        run_store.update(connection, keeping_requests(record, stored))
+        run_store.put_partitions(connection, record.run.id, partitions)
+        self._events.append(connection, record.subject, [one.fact for one in absorbed])
+
+
+def keeping_requests(record: RunRecord, stored: RunRecord) -> RunRecord:
+    """The record with what callers asked of the run since it was read."""
+    if record.run.state.settled:
+        return record
+    run = evolve(record.run, target=stored.run.target)
+    return evolve(record, run=run, cancel_grace=stored.cancel_grace)

@@ -1,0 +1,61 @@
+"""The owner of all drivers: one task per run that is not settled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from agi_daemon.runs import run_store
+from agi_daemon.runs.driver import Parts, RunDriver
+from agi_daemon.runs.leases import Demand
+from agi_daemon.runs.record import RunRecord
+
+_log = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """Closes the distance between what runs are and what they are meant to be."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._drivers: dict[str, RunDriver] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def adopt(self) -> None:
+        """Take up the runs of an earlier daemon; what they hold is noted before any is granted."""
+        records = self._parts.store.read(run_store.unsettled)
+        for record in records:
+            if record.run.state.value != "QUEUED":
+                cores = record.resolution.cores
+                self._parts.leases.adopt(Demand(record.number, record.run.id, cores))
+        for record in records:
+            _log.info("adopted", run=record.run.id, state=record.run.state.value)
+            self.admit(record)
+
+    def admit(self, record: RunRecord) -> None:
+        """Start to drive a stored run."""
+        driver = RunDriver(self._parts, record)
+        task = asyncio.create_task(driver.drive(), name=f"run {record.run.id}")
+        self._drivers[record.run.id] = driver
+        self._tasks[record.run.id] = task
+        task.add_done_callback(lambda done: self._ended(record.run.id, done))
+
+    def ask_to_stop(self, run_id: str) -> None:
+        """Tell the run's driver that the stored target is CANCELLED now."""
+        driver = self._drivers.get(run_id)
+        if driver is not None:
+            driver.ask_to_stop()
+
+    async def aclose(self) -> None:
+        """Let go of all runs; they go on, and the next daemon takes them up."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, run_id: str, task: asyncio.Task[None]) -> None:
+        self._drivers.pop(run_id, None)
+        self._tasks.pop(run_id, None)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("a run is driven no more", run=run_id, error=repr(error))

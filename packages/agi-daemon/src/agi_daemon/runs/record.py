@@ -1,0 +1,42 @@
+"""What the daemon keeps of a run: what its clients see, and what it needs to go on with it."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from agi_cluster.model.run import Run, RunState
+from agi_daemon.apps.resolution import Resolution
+from agi_env.errors import AgiError
+
+
+@frozen(kw_only=True)
+class RunRecord:
+    """One run, as it is stored."""
+
+    number: int
+    """Rises with each accepted run; 0 until it is stored."""
+    run: Run
+    resolution: Resolution
+    """What the call meant when it was accepted: settings, arguments, slots."""
+    no_install: bool = False
+    build: str = ""
+    """The build's path on the runner's host, once it is there."""
+    journal_seq: int = 0
+    """The last record of the journal that was copied."""
+    fruitless_starts: int = 0
+    """Starts of the runner in a row that brought no partition further."""
+    cancel_grace: float | None = None
+    """Seconds that running partitions may take after a request to stop; None: no such request."""
+
+    @property
+    def subject(self) -> str:
+        """The name under which its events are numbered."""
+        return f"runs/{self.run.id}"
+
+    def moved(self, state: RunState) -> RunRecord:
+        """The record in another state."""
+        return evolve(self, run=evolve(self.run, state=state))
+
+    def failed(self, error: AgiError) -> RunRecord:
+        """The record with the error that ends it; settling it is the store's step."""
+        return evolve(self, run=evolve(self.run, error=error))

@@ -1,0 +1,94 @@
+"""A run's directory on the host of its runner: whole spec, whole plan, journal, logs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from agi_daemon.planning.plan_store import PlanContent
+from agi_daemon.runs.record import RunRecord
+from agi_daemon.transport.host_transport import HostTransport
+from agi_env.errors import NotFoundError
+from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
+
+_DEADLINE_S = 30.0
+_LOG_LIMIT_BYTES = 10 * 1024 * 1024
+
+
+def place_of(transport: HostTransport, run_id: str) -> PurePosixPath:
+    """Where the directory of a run is on its host."""
+    return transport.root / "runs" / run_id
+
+
+async def write(transport: HostTransport, record: RunRecord, content: PlanContent) -> None:
+    """Write spec and plan; doing it again writes the same bytes."""
+    files = {
+        SPEC_FILE: spec_of(record).to_json().encode(),
+        PLAN_FILE: plan_of(content).to_json().encode(),
+    }
+    place = place_of(transport, record.run.id)
+    await transport.write_files(place, files, deadline_s=_DEADLINE_S)
+
+
+async def read_result(transport: HostTransport, record: RunRecord) -> Any:
+    """What ``reduce`` returned, from the published directory; None where nothing was published."""
+    published = record.run.paths.published
+    if not published:
+        return None
+    path = PurePosixPath(published) / "result.json"
+    return json.loads(await transport.read_file(path, deadline_s=_DEADLINE_S))
+
+
+async def read_log(transport: HostTransport, record: RunRecord, file: str) -> str | None:
+    """The text of one log file, None when it is not there."""
+    path = place_of(transport, record.run.id) / "logs" / file
+    try:
+        data = await transport.read_file(
+            path, deadline_s=_DEADLINE_S, max_bytes=2 * _LOG_LIMIT_BYTES
+        )
+    except NotFoundError:
+        return None
+    return data.decode(errors="replace")
+
+
+def log_files(record: RunRecord) -> list[str]:
+    """The log files that a run may have."""
+    executors = [
+        f"executor-{slot.index}-{number}.log"
+        for slot in record.resolution.slots
+        for number in range(slot.executors)
+    ]
+    return ["runner.log", *executors]
+
+
+def spec_of(record: RunRecord) -> RunSpec:
+    """What the runner is told."""
+    run, resolution = record.run, record.resolution
+    return RunSpec(
+        run_id=run.id,
+        app=run.app,
+        target=resolution.target,
+        mode=int(run.mode),
+        verbose=resolution.verbose,
+        args=resolution.args,
+        data_in=resolution.data_in,
+        data_out=resolution.data_out,
+        build=record.build,
+        release=run.release,
+        plan_digest=run.plan_digest,
+        slots=resolution.slots,
+        partition_timeout_s=resolution.partition_timeout,
+        run_timeout_s=resolution.run_timeout,
+        log_limit_bytes=_LOG_LIMIT_BYTES,
+    )
+
+
+def plan_of(content: PlanContent) -> RunPlan:
+    """The plan revision as the runner reads it."""
+    return RunPlan(
+        plan_id=content.plan.id,
+        revision=content.plan.revision,
+        partitions=tuple(content.partitions),
+        assignment=tuple(content.assignment),
+    )

@@ -1,0 +1,268 @@
+"""Runs as the API offers them: accept, look, watch, cancel."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+from attrs import evolve
+
+from agi_cluster.model.event import Event
+from agi_cluster.model.page import Page
+from agi_cluster.model.plan import PlannedPartition
+from agi_cluster.model.requests import StartRun
+from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
+from agi_cluster.model.snippet import SNIPPET_API
+from agi_daemon.apps.registry import Apps
+from agi_daemon.apps.resolution import Resolution, resolve
+from agi_daemon.events import Fact
+from agi_daemon.planning import plan_store
+from agi_daemon.planning.plans import plan_reference
+from agi_daemon.resource_id import new_id
+from agi_daemon.runs import run_directory, run_store
+from agi_daemon.runs.driver import DEFAULT_GRACE_S, Parts
+from agi_daemon.runs.reconciler import Reconciler
+from agi_daemon.runs.record import RunRecord
+from agi_daemon.snippets.staleness import differences_since
+from agi_daemon.store import pages
+from agi_daemon.store.requests import Claim, Requests
+from agi_env.app import full_name
+from agi_env.errors import PlanStaleError, RequestInvalidError
+from agi_env.settings import Settings
+
+
+class Runs:
+    """Implements ``agi_cluster.model.services.RunService``."""
+
+    def __init__(
+        self, parts: Parts, apps: Apps, requests: Requests, reconciler: Reconciler
+    ) -> None:
+        self._parts = parts
+        self._apps = apps
+        self._requests = requests
+        self._reconciler = reconciler
+
+    async def start_run(
+        self, request: StartRun, *, request_id: str = "", validate_only: bool = False
+    ) -> Run:
+        """Accept a run; once this returns, no crash loses it."""
+        async with self._requests.claim(request_id, "StartRun", request) as claim:
+            if claim.earlier:
+                return await self.get_run(claim.earlier)
+            record = await self._ordered(request)
+            if validate_only:
+                return record.run
+            stored = await self._parts.store.write(self._accept(record, claim))
+            self._parts.events.announce(stored.subject)
+            self._reconciler.admit(stored)
+            return stored.run
+
+    async def get_run(self, name: str) -> Run:
+        """One run, with what it waits for now."""
+        run = self._record(name).run
+        return evolve(run, waiting_for=self._parts.leases.waits_for(run.id))
+
+    async def list_runs(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        app: str = "",
+        states: Sequence[RunState] = (),
+    ) -> Page[Run]:
+        """A page of runs, newest first, without their results."""
+        limit, before = pages.page_limit(page_size), pages.offset_of(page_token)
+        named = full_name(app.removeprefix("apps/")) if app else ""
+        items, token = self._parts.store.read(
+            lambda db: run_store.page(db, limit=limit, before=before, app=named, states=states)
+        )
+        return Page(items=items, next_page_token=token)
+
+    async def list_run_partitions(
+        self, parent: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[RunPartition]:
+        """A page of a run's partitions in plan order; empty before there is a plan."""
+        record = self._record(parent)
+        if not record.run.plan:
+            return Page(items=())
+        limit = pages.page_limit(page_size, default=1000, most=10_000)
+        start = pages.offset_of(page_token)
+        plan_id, revision = plan_reference(record.run.plan)
+        planned = self._parts.store.read(
+            lambda db: plan_store.page_of_partitions(
+                db, plan_id, revision, start=start, limit=limit
+            )
+        )
+        ids = [each.id for each in planned]
+        known = self._parts.store.read(lambda db: run_store.partitions(db, record.run.id, ids))
+        items = [known.get(each.id) or _waiting(each) for each in planned]
+        end = start + len(items)
+        return Page(items=items, next_page_token=str(end) if len(items) == limit else "")
+
+    async def watch_run(
+        self, name: str, *, after_sequence: int = 0, verbose: int | None = None
+    ) -> AsyncIterator[tuple[Run | Event, int]]:
+        """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
+        record = self._record(name)
+        level = record.resolution.verbose if verbose is None else verbose
+        sequence = self._parts.events.last_sequence(record.subject)
+        yield record.run, sequence
+        events = self._parts.events.follow(
+            record.subject,
+            after=after_sequence,
+            until=lambda: self._record(record.run.id).run.state.settled,
+        )
+        async for event in events:
+            sequence = max(sequence, event.sequence)
+            if event.verbosity <= level:
+                yield event, event.sequence
+        yield self._record(record.run.id).run, sequence
+
+    async def cancel_run(
+        self,
+        name: str,
+        *,
+        grace_seconds: float | None = None,
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Run:
+        """Ask a run to stop; a settled run stays as it is."""
+        if grace_seconds is not None and not 0 <= grace_seconds <= 3600:
+            raise RequestInvalidError(
+                f"{grace_seconds} is no grace period",
+                where="grace_seconds",
+                remedy="Give 0 to 3600 seconds",
+            )
+        content = (name, grace_seconds)
+        async with self._requests.claim(request_id, "CancelRun", content) as claim:
+            record = self._record(claim.earlier or name)
+            if claim.earlier or validate_only:
+                return record.run
+            grace = DEFAULT_GRACE_S if grace_seconds is None else grace_seconds
+            stopped = await self._parts.store.write(self._stop(record.run.id, grace, claim))
+            self._parts.events.announce(stopped.subject)
+            self._reconciler.ask_to_stop(stopped.run.id)
+            return stopped.run
+
+    async def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
+        """Yield the text of the run's log files."""
+        record = self._record(name)
+        files = run_directory.log_files(record)
+        if file and file not in files:
+            raise RequestInvalidError(
+                f"the run has no log {file!r}", where="file", remedy=f"One of {', '.join(files)}"
+            )
+        transport = self._parts.hosts.transport(record.resolution.slots[0].host)
+        for each in [file] if file else files:
+            text = await run_directory.read_log(transport, record, each)
+            for start in range(0, len(text or ""), _PIECE):
+                yield each, (text or "")[start : start + _PIECE]
+
+    async def _ordered(self, request: StartRun) -> RunRecord:
+        """The run that a request amounts to, not stored yet."""
+        app, snapshot = await self._apps.read_settings(request.app)
+        resolution = resolve(
+            app,
+            snapshot.settings,
+            cores_of=self._parts.hosts.cores,
+            selection=request.selection,
+            mode=request.mode,
+            args=request.args,
+            verbose=request.verbose,
+        )
+        for host in resolution.hosts:
+            self._parts.hosts.transport(host)
+        run = Run(
+            id=new_id(app.target),
+            app=app.name,
+            mode=resolution.mode,
+            state=RunState.QUEUED,
+            create_time=datetime.now(UTC),
+            plan=self._checked_plan(request.plan, resolution),
+            warnings=self._warnings(request, snapshot.settings),
+            args=resolution.args,
+            verbose=resolution.verbose,
+        )
+        return RunRecord(number=0, run=run, resolution=resolution, no_install=request.no_install)
+
+    def _checked_plan(self, name: str, resolution: Resolution) -> str:
+        """The full name of the plan revision that was asked for; empty: a new one."""
+        if not name:
+            return ""
+        plan = self._parts.plans.content(name).plan
+        if plan.app != resolution.app:
+            raise PlanStaleError(f"it is a plan of {plan.app}", where=plan.name)
+        if plan.mode != resolution.mode:
+            raise PlanStaleError(
+                f"it was made for mode {plan.mode.words}, this run has {resolution.mode.words}",
+                where=plan.name,
+            )
+        if plan.selection_digest != resolution.selection.digest:
+            raise PlanStaleError("the hosts and slots have changed since", where=plan.name)
+        if plan.args != resolution.args:
+            changed = sorted(
+                key
+                for key in plan.args.keys() | resolution.args.keys()
+                if plan.args.get(key) != resolution.args.get(key)
+            )
+            raise PlanStaleError(
+                f"the arguments {', '.join(changed)} have changed since", where=plan.name
+            )
+        return plan.name
+
+    def _warnings(self, request: StartRun, settings: Settings) -> tuple[str, ...]:
+        origin = request.snippet
+        if origin is None:
+            return ()
+        if origin.api != SNIPPET_API:
+            raise RequestInvalidError(
+                f"the snippet is written against {origin.api!r}",
+                where="snippet",
+                remedy=f"Render it again with `agi snippet run APP`; this is {SNIPPET_API}",
+            )
+        return differences_since(self._parts.store, origin.settings_digest, settings)
+
+    def _accept(self, record: RunRecord, claim: Claim) -> Callable[[sqlite3.Connection], RunRecord]:
+        def work(connection: sqlite3.Connection) -> RunRecord:
+            stored = run_store.insert(connection, record)
+            claim.remember(connection, record.run.id)
+            fact = Fact(kind="accepted", data={"app": record.run.app, "mode": int(record.run.mode)})
+            self._parts.events.append(connection, record.subject, [fact])
+            return stored
+
+        return work
+
+    def _stop(
+        self, run_id: str, grace: float, claim: Claim
+    ) -> Callable[[sqlite3.Connection], RunRecord]:
+        def work(connection: sqlite3.Connection) -> RunRecord:
+            record = run_store.find(connection, run_id)
+            claim.remember(connection, run_id)
+            if record.run.state.settled:
+                return record
+            run = evolve(record.run, target=RunState.CANCELLED)
+            record = evolve(record, run=run, cancel_grace=grace)
+            run_store.update(connection, record)
+            fact = Fact(kind="cancel_asked", data={"grace_seconds": grace})
+            self._parts.events.append(connection, record.subject, [fact])
+            return record
+
+        return work
+
+    def _record(self, name: str) -> RunRecord:
+        run_id = name.removeprefix("runs/")
+        return self._parts.store.read(lambda db: run_store.find(db, run_id))
+
+
+_PIECE = 64 * 1024
+
+
+def _waiting(planned: PlannedPartition) -> RunPartition:
+    return RunPartition(
+        id=planned.id,
+        label=planned.label,
+        weight=planned.weight,
+        state=PartitionState.WAITING,
+        slot=planned.slot,
+    )

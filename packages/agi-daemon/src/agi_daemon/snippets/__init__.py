@@ -1,0 +1,1 @@
+"""Generated Python: honest programs that anyone can run."""

@@ -1,0 +1,1 @@
+"""The truth of what was asked, in one SQLite file."""

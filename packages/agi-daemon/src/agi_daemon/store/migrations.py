@@ -1,0 +1,36 @@
+"""Numbered migrations: ``migrations/0001_initial.sql`` and its successors, each one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+
+from agi_env.errors import StateUnreadableError
+
+_FOLDER = "schema"
+
+
+def available() -> list[tuple[int, str]]:
+    """The migrations in order, as (number, SQL)."""
+    entries = (files(__package__) / _FOLDER).iterdir()
+    found = [(int(entry.name[:4]), entry) for entry in entries if entry.name.endswith(".sql")]
+    return [(number, entry.read_text(encoding="utf-8")) for number, entry in sorted(found)]
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Carry the store forward to the newest schema; return its number.
+
+    Raises:
+        StateUnreadableError: The store has a schema that this version does not know.
+    """
+    steps = available()
+    newest = steps[-1][0]
+    current = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if current > newest:
+        raise StateUnreadableError(
+            f"the store has schema {current}, this version knows up to {newest}"
+        )
+    for number, sql in steps:
+        if number > current:
+            connection.executescript(f"BEGIN;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+    return newest

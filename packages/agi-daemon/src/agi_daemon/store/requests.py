@@ -1,0 +1,91 @@
+"""Request ids: a repeated mutation gives the first's answer, also after a crash.
+
+The row is written in the transaction of the mutation itself, so that there is never the one
+without the other; repeats that arrive while the first is in flight wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from attrs import frozen
+
+from agi_daemon.store.store import Store
+from agi_env.errors import RequestIdReusedError
+
+
+@frozen
+class Claim:
+    """One mutation under its request id."""
+
+    request_id: str
+    method: str
+    fingerprint: str
+    earlier: str
+    """The resource that an earlier call with this id made; empty if there was none."""
+
+    def remember(self, connection: sqlite3.Connection, resource: str) -> None:
+        """Tie the id to the resource, in the transaction that makes the resource."""
+        if self.request_id:
+            connection.execute(
+                "INSERT INTO requests VALUES (?, ?, ?, ?, ?)",
+                (self.request_id, self.method, self.fingerprint, resource, time.time()),
+            )
+
+
+class Requests:
+    """The request ids that were accepted, and those in flight."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._in_flight: dict[str, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def claim(self, request_id: str, method: str, content: object) -> AsyncIterator[Claim]:
+        """Hold the id for one mutation.
+
+        Args:
+            request_id: The caller's UUID; empty claims nothing.
+            method: The name of the mutation.
+            content: A value whose ``repr`` tells requests apart.
+
+        Raises:
+            RequestIdReusedError: The id was used for another method or other content.
+        """
+        fingerprint = hashlib.sha256(repr((method, content)).encode()).hexdigest()
+        if not request_id:
+            yield Claim("", method, fingerprint, "")
+            return
+        lock = self._in_flight.setdefault(request_id, asyncio.Lock())
+        try:
+            async with lock:
+                earlier = self._earlier(request_id, fingerprint)
+                yield Claim(request_id, method, fingerprint, earlier)
+        finally:
+            if not lock.locked() and self._in_flight.get(request_id) is lock:
+                del self._in_flight[request_id]
+
+    def _earlier(self, request_id: str, fingerprint: str) -> str:
+        row = self._store.read(_find(request_id))
+        if row is None:
+            return ""
+        if row["fingerprint"] != fingerprint:
+            raise RequestIdReusedError(
+                f"request id {request_id} was used for another {row['method']}",
+                metadata={"request_id": request_id},
+            )
+        return str(row["resource"])
+
+
+def _find(request_id: str) -> Callable[[sqlite3.Connection], sqlite3.Row | None]:
+    def query(connection: sqlite3.Connection) -> sqlite3.Row | None:
+        sql = "SELECT method, fingerprint, resource FROM requests WHERE request_id = ?"
+        row: sqlite3.Row | None = connection.execute(sql, (request_id,)).fetchone()
+        return row
+
+    return query

@@ -1,0 +1,161 @@
+"""The SQLite store: one writer thread with group commit, short indexed reads.
+
+What ``write`` returns has been committed with ``synchronous=FULL``: it survives a crash. Reads run
+on the caller's thread over a connection of their own (WAL), so they must be short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agi_daemon.store.migrations import migrate
+from agi_env.errors import AgiError, DiskFullError, StateUnreadableError, StateUnwritableError
+
+Answer = TypeVar("Answer")
+Work = Callable[[sqlite3.Connection], Any]
+
+_MOST_IN_ONE_COMMIT = 256
+
+
+class Store:
+    """The open store. Build it with ``Store.open`` and close it when done."""
+
+    def __init__(self, path: Path, schema: int) -> None:
+        self.path = path
+        self.schema = schema
+        self._queue: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._reader = _connect(path)
+        self._reader.execute("PRAGMA query_only = ON")
+        self._writer = threading.Thread(target=self._write_all, name="store-writer", daemon=True)
+        self._writer.start()
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open the store at this path, making or migrating it.
+
+        Raises:
+            StateUnwritableError: The file cannot be made or written.
+            StateUnreadableError: It is damaged, no SQLite file, or of a newer version.
+            DiskFullError: There is no room for it.
+        """
+        try:
+            connection = _connect(path)
+            try:
+                schema = migrate(connection)
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
+        path.chmod(0o600)
+        return cls(path, schema)
+
+    async def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Run ``work`` in a transaction; return its answer once that is on the disk.
+
+        Many callers share one commit. An exception of ``work`` undoes only its own changes.
+        """
+        future: Future[Answer] = Future()
+        self._queue.put((work, future))
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def read(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Run a short indexed query on the caller's thread."""
+        try:
+            return work(self._reader)
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+
+    def close(self) -> None:
+        """Finish what was accepted, then close."""
+        self._queue.put(None)
+        self._writer.join(timeout=30)
+        self._reader.close()
+
+    def _write_all(self) -> None:
+        connection = _connect(self.path)
+        try:
+            while batch := self._next_batch():
+                _commit(connection, batch, self.path)
+        finally:
+            connection.close()
+
+    def _next_batch(self) -> list[tuple[Work, Future[Any]]]:
+        """Wait for work and take all that is there; empty when the store is to close."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        batch = [first]
+        while len(batch) < _MOST_IN_ONE_COMMIT:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                self._queue.put(None)
+                break
+            batch.append(item)
+        return batch
+
+
+def explained(error: sqlite3.Error, path: Path) -> AgiError:
+    """The catalogue's error for what SQLite said."""
+    text, place = str(error), str(path)
+    if "full" in text:
+        return DiskFullError("no space is left for the store", where=place)
+    if "unable to open" in text or "readonly" in text:
+        return StateUnwritableError(f"the store cannot be written ({text})", where=place)
+    return StateUnreadableError(f"the store cannot be used ({text})", where=place)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _commit(
+    connection: sqlite3.Connection, batch: list[tuple[Work, Future[Any]]], path: Path
+) -> None:
+    """Run a batch in one transaction and answer everybody after its commit."""
+    answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for work, future in batch:
+            answers.append((future, *_attempt(connection, work)))
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        for _, future in batch:
+            future.set_exception(explained(error, path))
+        return
+    for future, answer, failure in answers:
+        if failure is None:
+            future.set_result(answer)
+        else:
+            future.set_exception(failure)
+
+
+def _attempt(connection: sqlite3.Connection, work: Work) -> tuple[Any, BaseException | None]:
+    """One member of a batch, undone by itself when it raises."""
+    connection.execute("SAVEPOINT member")
+    try:
+        answer = work(connection)
+    except Exception as failure:
+        if isinstance(failure, sqlite3.OperationalError):
+            raise
+        connection.execute("ROLLBACK TO member")
+        connection.execute("RELEASE member")
+        return None, failure
+    connection.execute("RELEASE member")
+    return answer, None

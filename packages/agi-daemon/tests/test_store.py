@@ -1,0 +1,139 @@
+"""The store: what was answered is on the disk, and one failing member harms no other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agi_daemon.store.requests import Requests
+from agi_daemon.store.store import Store
+from agi_env.errors import RequestIdReusedError, StateUnreadableError
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = Store.open(tmp_path / "store.sqlite3")
+    yield opened
+    opened.close()
+
+
+def insert(name: str):
+    return lambda tx: tx.execute("INSERT INTO apps VALUES (?, '/x', 0)", (name,))
+
+
+def names(store: Store) -> list[str]:
+    sql = "SELECT name FROM apps ORDER BY name"
+    return store.read(lambda db: [row["name"] for row in db.execute(sql)])
+
+
+async def test_a_failing_member_of_a_batch_undoes_only_itself(store: Store) -> None:
+    def fail(connection: sqlite3.Connection) -> None:
+        insert("bad")(connection)
+        raise LookupError("no")
+
+    outcomes = await asyncio.gather(
+        *(store.write(insert(f"app{number}")) for number in range(20)),
+        store.write(fail),
+        *(store.write(insert(f"more{number}")) for number in range(20)),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in outcomes if isinstance(each, BaseException)] == [LookupError]
+    assert len(names(store)) == 40
+    assert "bad" not in names(store)
+
+
+async def test_a_violated_constraint_is_the_callers_alone(store: Store) -> None:
+    await store.write(insert("one"))
+    outcomes = await asyncio.gather(
+        store.write(insert("one")), store.write(insert("two")), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], sqlite3.IntegrityError)
+    assert names(store) == ["one", "two"]
+
+
+def test_what_was_answered_survives_sigkill(tmp_path: Path) -> None:
+    program = """
+import asyncio, sys
+from pathlib import Path
+from agi_daemon.store.store import Store
+
+async def main():
+    store = Store.open(Path(sys.argv[1]))
+    for number in range(10_000):
+        sql = f"INSERT INTO apps VALUES ('{number:05}', '/x', 0)"
+        await store.write(lambda tx: tx.execute(sql))
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+    path = tmp_path / "store.sqlite3"
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    answered = [int(child.stdout.readline()) for _ in range(50)]
+    os.kill(child.pid, signal.SIGKILL)
+    answered += [int(line) for line in child.stdout.read().split("\n")[:-1]]
+    child.stdout.close()
+    child.wait()
+    store = Store.open(path)
+    try:
+        assert set(names(store)) >= {f"{number:05}" for number in answered}
+    finally:
+        store.close()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    Store.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 9999")
+    connection.close()
+    with pytest.raises(StateUnreadableError, match="schema 9999"):
+        Store.open(path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    path.write_bytes(b"this is not a database, it is a letter" * 100)
+    with pytest.raises(StateUnreadableError):
+        Store.open(path)
+    assert path.read_bytes().startswith(b"this is not")
+
+
+async def test_a_repeated_request_gets_the_first_resource_also_when_concurrent(
+    store: Store,
+) -> None:
+    requests = Requests(store)
+    made: list[str] = []
+
+    async def call() -> str:
+        async with requests.claim("id-1", "StartRun", "content") as claim:
+            if claim.earlier:
+                return claim.earlier
+            name = f"run-{len(made)}"
+            await store.write(lambda tx: claim.remember(tx, name))
+            made.append(name)
+            return name
+
+    assert set(await asyncio.gather(*(call() for _ in range(10)))) == {"run-0"}
+    assert await call() == "run-0"
+    with pytest.raises(RequestIdReusedError):
+        async with requests.claim("id-1", "StartRun", "other content"):
+            pass
+
+
+async def test_a_failed_mutation_leaves_its_request_id_free(store: Store) -> None:
+    requests = Requests(store)
+    with pytest.raises(LookupError):
+        async with requests.claim("id-2", "StartRun", "content"):
+            raise LookupError
+    async with requests.claim("id-2", "StartRun", "content") as claim:
+        assert claim.earlier == ""
