@@ -12,7 +12,7 @@ from agi_cluster.model import app as model
 from agi_cluster.model.page import Page
 from agi_cluster.model.selection import Selection
 from agi_daemon.store import pages
-from agi_daemon.store.requests import Requests
+from agi_daemon.store.requests import Claim, Requests
 from agi_daemon.store.store import Store
 from agi_env.app import App, full_name, is_path
 from agi_env.app_template import create
@@ -51,7 +51,7 @@ class Apps:
             app = App.at(_absolute(path))
             self._check_free(app, replace=replace)
             if not validate_only:
-                await self._store.write(lambda tx: (_put(tx, app), claim.remember(tx, app.name)))
+                await self._store.write(_putting(app, claim))
             return self._described(app.name, str(app.root))
 
     async def create_app(
@@ -67,7 +67,7 @@ class Apps:
                 raise AlreadyExistsError("this folder is there already", where=str(root))
             if not validate_only:
                 app = await asyncio.to_thread(create, app_id, root.parent)
-                await self._store.write(lambda tx: (_put(tx, app), claim.remember(tx, app.name)))
+                await self._store.write(_putting(app, claim))
             return self._described(root.name, str(root))
 
     async def get_settings(self, app: str) -> model.AppSettings:
@@ -191,6 +191,14 @@ def _change(change: model.SettingChange) -> SettingChange:
     return SettingChange.set(change.key, change.value)
 
 
+def _putting(app: App, claim: Claim) -> Callable[[sqlite3.Connection], None]:
+    def work(connection: sqlite3.Connection) -> None:
+        _put(connection, app)
+        claim.remember(connection, app.name)
+
+    return work
+
+
 def _put(connection: sqlite3.Connection, app: App) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO apps VALUES (?, ?, ?)", (app.name, str(app.root), time.time())
@@ -237,5 +245,5 @@ def _settings(app: str, snapshot: SettingsSnapshot) -> model.AppSettings:
         ),
         partition_timeout=settings.partition_timeout or 0.0,
         run_timeout=settings.run_timeout,
-        explanation=settings.explain(),
+        explanation=tuple(settings.explain()),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from agi_cluster.model.selection import Selection
 from agi_daemon.apps.slots import for_mode, slots_of
@@ -30,7 +30,7 @@ class Resolution:
     mode: Mode
     modes_enabled: Mode
     selection: Selection
-    slots: tuple[SlotSpec, ...] = field(converter=tuple)
+    slots: tuple[SlotSpec, ...]
     args: dict[str, Any]
     data_in: str
     data_out: str

@@ -21,16 +21,16 @@ from agi_env.errors import HostNotFoundError
 class Hosts:
     """Implements ``agi_cluster.model.services.HostService``."""
 
-    def __init__(self, this_machine: HostTransport, leased: Callable[[str], int]) -> None:
+    def __init__(self, this_machine: HostTransport) -> None:
         """Make the registry.
 
         Args:
             this_machine: How to act on the manager itself.
-            leased: How many cores of a host runs hold now.
         """
         self._transports = {THIS_MACHINE: this_machine}
         self._hosts = {THIS_MACHINE: _this_machine()}
-        self._leased = leased
+        self.leased: Callable[[str], int] = lambda _: 0
+        """How many cores of a host runs hold now; set by whoever leases them."""
 
     async def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]:
         """A page of hosts by address; the token is the last address of the page before."""
@@ -42,7 +42,7 @@ class Hosts:
     async def get_host(self, name: str) -> Host:
         """One host, by resource name or address."""
         host = self._known(name.removeprefix("hosts/"))
-        return evolve(host, leased_cores=self._leased(host.address))
+        return evolve(host, leased_cores=self.leased(host.address))
 
     def transport(self, address: str) -> HostTransport:
         """The way to act on a host.

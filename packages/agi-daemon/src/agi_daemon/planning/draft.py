@@ -61,11 +61,11 @@ def digest_of(
 
 def _slots(
     specs: Sequence[SlotSpec], slots: Sequence[Slot], placement: Placement
-) -> list[PlanSlot]:
+) -> tuple[PlanSlot, ...]:
     counts = {spec.index: 0 for spec in specs}
     for index in placement.assignment:
         counts[index] += 1
-    return [
+    return tuple(
         PlanSlot(
             index=slot.index,
             host=slot.host,
@@ -76,4 +76,4 @@ def _slots(
             predicted_finish=load / slot.speed,
         )
         for slot, load in zip(slots, placement.loads, strict=True)
-    ]
+    )

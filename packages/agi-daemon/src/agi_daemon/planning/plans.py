@@ -9,6 +9,7 @@ from collections.abc import Callable
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan, PlannedPartition
 from agi_cluster.model.requests import CreatePlan
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.resolution import Resolution, resolve
 from agi_daemon.hosts.hosts import Hosts
@@ -44,7 +45,13 @@ class Plans:
             if claim.earlier:
                 return await self.get_plan(claim.earlier)
             resolution = await self._resolved(request)
-            content = await self._drafted(resolution, may_install=not request.no_install)
+            built = await self._builds.ensure(
+                resolution.app_path,
+                resolution.hosts,
+                modes_enabled=resolution.modes_enabled,
+                may_install=not request.no_install,
+            )
+            content = await self._drafted(resolution, built.manager_path)
             if not validate_only:
                 await self._store.write(_insert(content, claim))
             return content.plan
@@ -82,9 +89,9 @@ class Plans:
         more = end < plan.partition_count
         return Page(items=items, next_page_token=str(end) if more else "")
 
-    async def make(self, resolution: Resolution) -> PlanContent:
-        """Make and store the plan of a run whose sources are installed."""
-        content = await self._drafted(resolution, may_install=False)
+    async def make(self, resolution: Resolution, manager_build: str) -> PlanContent:
+        """Make and store the plan of a run whose manager side is installed at this path."""
+        content = await self._drafted(resolution, manager_build)
         await self._store.write(lambda tx: plan_store.insert(tx, content))
         return content
 
@@ -108,12 +115,9 @@ class Plans:
             args=request.args,
         )
 
-    async def _drafted(self, resolution: Resolution, *, may_install: bool) -> PlanContent:
-        built = await self._builds.ensure(resolution, may_install=may_install)
-        manager = built.manager
-        partitions = await name_partitions(
-            self._hosts.transport(manager.host), manager.path, resolution
-        )
+    async def _drafted(self, resolution: Resolution, manager_build: str) -> PlanContent:
+        here = self._hosts.transport(THIS_MACHINE)
+        partitions = await name_partitions(here, manager_build, resolution)
         return await asyncio.to_thread(draft, resolution, partitions)
 
 

@@ -87,7 +87,7 @@ class RunDriver:
             await actions[step]()
         except AgiError as error:
             await self._settle(RunState.FAILED, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the boundary: logged, and the run says it
             _log.exception("a step of a run failed", run=self._record.run.id, step=step.name)
             await self._settle(RunState.FAILED, InternalError(f"step {step.name}: {error!r}"))
 
@@ -103,15 +103,22 @@ class RunDriver:
     async def _install(self) -> None:
         record = self._record
         ensuring = asyncio.create_task(
-            self._parts.builds.ensure(record.resolution, may_install=not record.no_install),
+            self._parts.builds.ensure(
+                record.resolution.app_path,
+                record.resolution.hosts,
+                modes_enabled=record.resolution.modes_enabled,
+                may_install=not record.no_install,
+            ),
             name=f"build for {record.run.id}",
         )
         if not await self._unless_stopped(ensuring):
             return
         built = ensuring.result()
-        run = evolve(record.run, release=built.worker.release, installed=built.summary)
-        self._record = evolve(self._record, run=run, build=built.worker.path)
-        data = {"release": built.worker.release, "changed": list(built.changed_inputs)}
+        run = evolve(record.run, release=built.release, installed=built.summary)
+        self._record = evolve(
+            self._record, run=run, build=built.worker_path, manager_build=built.manager_path
+        )
+        data = {"release": built.release, "unchanged": built.unchanged, "what": built.summary}
         await self._move(RunState.PLANNING, [Fact(kind="installed", data=data)])
 
     async def _plan(self) -> None:
@@ -120,7 +127,8 @@ class RunDriver:
             content = self._parts.plans.content(record.run.plan)
         else:
             making = asyncio.create_task(
-                self._parts.plans.make(record.resolution), name=f"plan for {record.run.id}"
+                self._parts.plans.make(record.resolution, record.manager_build),
+                name=f"plan for {record.run.id}",
             )
             if not await self._unless_stopped(making):
                 return
@@ -130,7 +138,7 @@ class RunDriver:
             record.run,
             plan=plan.name,
             plan_digest=plan.digest,
-            slots=[RunSlot(index=s.index, host=s.host, cores=s.cores) for s in plan.slots],
+            slots=tuple(RunSlot(index=s.index, host=s.host, cores=s.cores) for s in plan.slots),
             progress=RunProgress(total=plan.partition_count, weight_total=plan.total_weight),
         )
         self._record = evolve(self._record, run=run)

@@ -21,6 +21,8 @@ class RunRecord:
     no_install: bool = False
     build: str = ""
     """The build's path on the runner's host, once it is there."""
+    manager_build: str = ""
+    """The path, on this machine, of the build that names the partitions."""
     journal_seq: int = 0
     """The last record of the journal that was copied."""
     fruitless_starts: int = 0

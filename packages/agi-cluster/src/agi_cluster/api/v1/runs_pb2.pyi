@@ -100,6 +100,7 @@ class Run(google.protobuf.message.Message):
     WAITING_FOR_FIELD_NUMBER: builtins.int
     ARGS_FIELD_NUMBER: builtins.int
     INSTALLED_FIELD_NUMBER: builtins.int
+    VERBOSE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The resource name: runs/{id}."""
     app: builtins.str
@@ -122,6 +123,8 @@ class Run(google.protobuf.message.Message):
     """What it waits for, while it does."""
     installed: builtins.str
     """What was installed before it could run; empty when nothing had to be."""
+    verbose: builtins.int
+    """How much is logged and streamed, 0 to 3."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was accepted."""
@@ -186,9 +189,10 @@ class Run(google.protobuf.message.Message):
         waiting_for: builtins.str = ...,
         args: google.protobuf.struct_pb2.Struct | None = ...,
         installed: builtins.str = ...,
+        verbose: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["args", b"args", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "paths", b"paths", "progress", b"progress", "result", b"result", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "create_time", b"create_time", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "installed", b"installed", "mode", b"mode", "name", b"name", "paths", b"paths", "plan", b"plan", "plan_digest", b"plan_digest", "progress", b"progress", "release", b"release", "result", b"result", "slots", b"slots", "start_time", b"start_time", "state", b"state", "target", b"target", "waiting_for", b"waiting_for", "warnings", b"warnings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "create_time", b"create_time", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "installed", b"installed", "mode", b"mode", "name", b"name", "paths", b"paths", "plan", b"plan", "plan_digest", b"plan_digest", "progress", b"progress", "release", b"release", "result", b"result", "slots", b"slots", "start_time", b"start_time", "state", b"state", "target", b"target", "verbose", b"verbose", "waiting_for", b"waiting_for", "warnings", b"warnings"]) -> None: ...
 
 Global___Run: typing_extensions.TypeAlias = Run
 

@@ -1,0 +1,176 @@
+"""``AGI``: the three things that a person does with an app, each an honest call of the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agi_cluster import client as clients
+from agi_cluster.agi_distributor.distribution import Distribution
+from agi_cluster.agi_distributor.installed import Installed
+from agi_cluster.agi_distributor.progress import Progress
+from agi_cluster.agi_distributor.request import (
+    RunRequest,
+    chosen_hosts,
+    chosen_mode,
+    combined,
+    plain_args,
+    snippet_origin,
+)
+from agi_cluster.agi_distributor.result import RunResult
+from agi_cluster.model.installation import InstallationState
+from agi_cluster.model.page import Page
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.run import RunState, SnippetOrigin
+from agi_env.verbosity import Verbosity
+
+if TYPE_CHECKING:
+    from agi_env.environment import AgiEnv
+
+Item = TypeVar("Item")
+
+
+class AGI:
+    """Install, distribute and run an app; it holds no state, so calls cannot meet.
+
+    What is not given comes from the app's settings. Wrong modes and slot counts are refused
+    before anybody is asked; the daemon is started where it does not run. All errors are those of
+    `agi_env.errors`.
+    """
+
+    @staticmethod
+    async def install(
+        app_env: AgiEnv,
+        scheduler: str | None = None,
+        workers: Mapping[str, int] | None = None,
+        modes_enabled: int | None = None,
+        verbose: int | None = None,
+        *,
+        upgrade: bool = False,
+        **args: Any,
+    ) -> Installed:
+        """Install the app's current sources on the hosts, and return when that is done.
+
+        Args:
+            app_env: The app.
+            scheduler: Where the scheduler runs, ``host`` or ``host:port``.
+            workers: How many worker slots on each host, 1 or more each.
+            modes_enabled: The capabilities to stage, a sum of the mode bits.
+            verbose: How much to log, 0 to 3; by default as in ``app_env``.
+            upgrade: Resolve the dependencies anew.
+            args: Taken so that the calls of the facade look alike; an install does not depend on
+                the app's arguments.
+
+        Raises:
+            AgiError: What was asked is wrong, or the installation failed; in the latter case the
+                metadata names the ``installation``.
+        """
+        request = CreateInstallation(
+            app=app_env.reference,
+            selection=chosen_hosts(scheduler, workers),
+            modes_enabled=chosen_mode(modes_enabled),
+            upgrade=upgrade,
+        )
+        level = Verbosity.parse(app_env.verbose if verbose is None else verbose)
+        async with clients.AsyncClient() as client:
+            started = await client.create_installation(request)
+            updates = client.watch_installation(started.id)
+            last = await Progress(f"installations/{started.id}", level).follow(updates, started)
+        installed = Installed.of(last)
+        if last.state is not InstallationState.SUCCEEDED:
+            raise installed.failure(last.error)
+        return installed
+
+    @staticmethod
+    async def get_distrib(
+        app_env: AgiEnv,
+        scheduler: str | None = None,
+        workers: Mapping[str, int] | None = None,
+        mode: int | None = None,
+        **args: Any,
+    ) -> Distribution:
+        """Have the app name its partitions, place them on the slots, and return the plan.
+
+        Args:
+            app_env: The app.
+            scheduler: Where the scheduler runs, ``host`` or ``host:port``.
+            workers: How many worker slots on each host, 1 or more each.
+            mode: The mode that the plan is for.
+            args: Arguments of the app; they replace those of the settings key by key.
+        """
+        request = CreatePlan(
+            app=app_env.reference,
+            selection=chosen_hosts(scheduler, workers),
+            mode=chosen_mode(mode),
+            args=plain_args(args),
+        )
+        async with clients.AsyncClient() as client:
+            plan = await client.create_plan(request)
+            partitions = await _all(client.list_plan_partitions, plan.name)
+        return Distribution(plan=plan, partitions=partitions)
+
+    @staticmethod
+    async def run(
+        app_env: AgiEnv,
+        scheduler: str | None = None,
+        workers: Mapping[str, int] | None = None,
+        mode: int | None = None,
+        *,
+        plan: Distribution | str | None = None,
+        request: RunRequest | None = None,
+        snippet: SnippetOrigin | str | None = None,
+        **args: Any,
+    ) -> RunResult:
+        """Run the app, and return its result when the run has succeeded.
+
+        A caller that is cancelled stops watching; the run goes on and `agi runs watch` shows it.
+
+        Args:
+            app_env: The app; its ``verbose`` says how much is logged.
+            scheduler: Where the scheduler runs, ``host`` or ``host:port``.
+            workers: How many worker slots on each host, 1 or more each.
+            mode: The mode to run in, a sum of the mode bits.
+            plan: The plan to execute, from ``get_distrib`` or as ``plans/ID@REVISION``; by
+                default a new one.
+            request: Mode, hosts and arguments in one value, instead of beside each other.
+            snippet: What the calling snippet was rendered from, or its digest of the settings.
+            args: Arguments of the app; they replace those of the settings key by key.
+
+        Raises:
+            AgiError: What was asked is wrong; or the run failed or was cancelled: then it is the
+                run's own error, its metadata name the ``run``, and its notes show the result.
+        """
+        asked = combined(request, mode=mode, scheduler=scheduler, workers=workers, args=args)
+        start = StartRun(
+            app=app_env.reference,
+            mode=chosen_mode(asked.mode),
+            selection=chosen_hosts(asked.scheduler, asked.workers),
+            args=plain_args(asked.args),
+            plan=plan.name if isinstance(plan, Distribution) else plan or "",
+            snippet=snippet_origin(snippet),
+            verbose=app_env.verbose,
+        )
+        result = await _run(start, app_env.verbose)
+        if result.state is not RunState.SUCCEEDED:
+            raise result.failure()
+        return result
+
+
+async def _run(start: StartRun, verbose: int) -> RunResult:
+    async with clients.AsyncClient() as client:
+        started = await client.start_run(start)
+        updates = client.watch_run(started.id, verbose=verbose)
+        run = await Progress(f"runs/{started.id}", verbose).follow(updates, started)
+        return RunResult.of(run, await _all(client.list_run_partitions, run.id))
+
+
+async def _all(fetch: Callable[..., Awaitable[Page[Item]]], parent: str) -> tuple[Item, ...]:
+    """Every item of a list that comes in pages."""
+    items: list[Item] = []
+    token = ""
+    while True:
+        page = await fetch(parent, page_token=token)
+        items.extend(page.items)
+        token = page.next_page_token
+        if not token:
+            return tuple(items)

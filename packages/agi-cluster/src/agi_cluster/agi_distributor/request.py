@@ -1,0 +1,122 @@
+"""What a caller of the facade asks for, checked before anybody else hears of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from agi_cluster.model.run import SnippetOrigin
+from agi_cluster.model.selection import Selection
+from agi_cluster.model.snippet import SNIPPET_API
+from agi_env.errors import RequestInvalidError, SlotsInvalidError
+from agi_env.mode import Mode
+from agi_env.scheduler_address import SchedulerAddress
+
+
+@frozen(kw_only=True)
+class RunRequest:
+    """A run in one value: ``AGI.run(app_env, request=RunRequest(...))``.
+
+    What is None comes from the app's settings. ``data_in``, ``data_out`` and ``reset_target`` are
+    arguments of the app, as those in ``params`` are.
+    """
+
+    mode: int | None = None
+    scheduler: str | None = None
+    workers: Mapping[str, int] | None = None
+    params: Mapping[str, Any] | None = None
+    data_in: str | os.PathLike[str] | None = None
+    data_out: str | os.PathLike[str] | None = None
+    reset_target: bool | None = None
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The app's arguments."""
+        named = {
+            "data_in": self.data_in,
+            "data_out": self.data_out,
+            "reset_target": self.reset_target,
+        }
+        given = {key: value for key, value in named.items() if value is not None}
+        return {**(self.params or {}), **given}
+
+
+def combined(
+    request: RunRequest | None,
+    *,
+    mode: int | None,
+    scheduler: str | None,
+    workers: Mapping[str, int] | None,
+    args: Mapping[str, Any],
+) -> RunRequest:
+    """The request with what was given beside it.
+
+    Raises:
+        RequestInvalidError: Something was given in both.
+    """
+    if request is None:
+        return RunRequest(mode=mode, scheduler=scheduler, workers=workers, params=args)
+    beside = {"mode": mode, "scheduler": scheduler, "workers": workers}
+    twice = [key for key, value in beside.items() if value is not None]
+    twice += [key for key in args if key in request.args]
+    if twice:
+        raise RequestInvalidError(
+            f"{', '.join(twice)} given in the request and beside it", remedy="Give it once"
+        )
+    return RunRequest(
+        mode=request.mode,
+        scheduler=request.scheduler,
+        workers=request.workers,
+        params={**request.args, **args},
+    )
+
+
+def chosen_mode(mode: int | None) -> Mode | None:
+    """The mode; None leaves it to the settings.
+
+    Raises:
+        InvalidModeError: It is no mode.
+    """
+    return None if mode is None else Mode.parse(mode)
+
+
+def chosen_hosts(scheduler: str | None, workers: Mapping[str, int] | None) -> Selection:
+    """The selection; what is None is left to the settings.
+
+    Raises:
+        SlotsInvalidError: ``workers`` is no map of hosts to whole numbers of at least 1.
+        RequestInvalidError: ``scheduler`` is no host.
+    """
+    if workers is not None and (not isinstance(workers, Mapping) or not workers):
+        raise SlotsInvalidError(f"{workers!r} is no map of hosts to slots", where="workers")
+    return Selection(scheduler=_scheduler(scheduler), workers=workers or {})
+
+
+def plain_args(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The app's arguments with paths as text."""
+    return {
+        key: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for key, value in args.items()
+    }
+
+
+def snippet_origin(snippet: SnippetOrigin | str | None) -> SnippetOrigin | None:
+    """The origin of the snippet that asks, from the digest of settings that it carries."""
+    if isinstance(snippet, str):
+        return SnippetOrigin(api=SNIPPET_API, settings_digest=snippet)
+    return snippet
+
+
+def _scheduler(scheduler: str | None) -> str:
+    if scheduler is None:
+        return ""
+    try:
+        SchedulerAddress.parse(scheduler)
+    except (TypeError, ValueError) as error:
+        raise RequestInvalidError(
+            f"{scheduler!r} is no scheduler", where="scheduler", remedy="Give a host or host:port"
+        ) from error
+    return scheduler

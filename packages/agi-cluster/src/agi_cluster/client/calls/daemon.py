@@ -1,0 +1,31 @@
+"""The calls of ``DaemonService``."""
+
+from __future__ import annotations
+
+from agi_cluster.api.v1 import daemon_pb2 as pb
+from agi_cluster.api.v1.daemon_pb2_grpc import DaemonServiceStub
+from agi_cluster.client.call import Call, new_request_id
+from agi_cluster.client.deadlines import Pace
+from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.wire.daemon import daemon_from_wire
+from agi_cluster.wire.message import checked
+
+
+def get_daemon() -> Call[DaemonInfo]:
+    """What daemon this is."""
+    request = pb.GetDaemonRequest()
+    return Call(stub=DaemonServiceStub, rpc="GetDaemon", request=request, parse=daemon_from_wire)
+
+
+def stop_daemon(*, request_id: str = "", validate_only: bool = False) -> Call[DaemonInfo]:
+    """Ask the daemon to end; runs go on."""
+    request = checked(pb.StopDaemonRequest)(
+        request_id=new_request_id(request_id), validate_only=validate_only
+    )
+    return Call(
+        stub=DaemonServiceStub,
+        rpc="StopDaemon",
+        request=request,
+        parse=daemon_from_wire,
+        pace=Pace.CHANGE,
+    )

@@ -1,0 +1,169 @@
+"""The asynchronous client, over ``grpc.aio``.
+
+It has every method of the protocols in `agi_cluster.model.services`, so what is written against
+these runs with it as it does inside the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from agi_cluster.client.autostart import ensure_daemon
+from agi_cluster.client.call import Call, Stream, Watch, as_method
+from agi_cluster.client.calls import apps, daemon, hosts, installations, plans, runs, snippets
+from agi_cluster.client.channel import OPTIONS
+from agi_cluster.client.connection import Connection
+from agi_cluster.client.following import Following
+from agi_cluster.client.patience import Patience
+from agi_cluster.wire.errors import from_rpc, may_try_again
+
+P = ParamSpec("P")
+Value = TypeVar("Value")
+
+
+def _unary(
+    build: Callable[P, Call[Value]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, Value]]:
+    @as_method(build, "{}")
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> Value:
+        return await self.send(build(*args, **kwargs))
+
+    return method
+
+
+def _stream(
+    build: Callable[P, Stream[Value]],
+) -> Callable[Concatenate[AsyncClient, P], AsyncGenerator[Value, None]]:
+    @as_method(build, "AsyncGenerator[{}, None]")
+    def method(
+        self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[Value, None]:
+        return self.read(build(*args, **kwargs))
+
+    return method
+
+
+def _watch(
+    build: Callable[P, Watch[Value]],
+) -> Callable[Concatenate[AsyncClient, P], AsyncGenerator[tuple[Value, int], None]]:
+    @as_method(build, "AsyncGenerator[tuple[{}, int], None]")
+    def method(
+        self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[tuple[Value, int], None]:
+        return self.follow(build(*args, **kwargs))
+
+    return method
+
+
+class AsyncClient(Connection[grpc.aio.Channel]):
+    """A client of one daemon, for one event loop.
+
+    As a context manager it starts the daemon of the default address where nobody serves, and
+    closes its connection at the end. Every method raises errors of `agi_env.errors` only.
+
+    Args:
+        address: Where the daemon serves, such as ``unix:/path``; by default what ``AGI_ADDRESS``
+            says, else the socket of this user's state directory.
+        start_daemon: Whether a daemon of the default address may be started.
+        deadlines: How long calls may take, and how long to wait for a daemon that is away.
+    """
+
+    list_apps = _unary(apps.list_apps)
+    get_app = _unary(apps.get_app)
+    register_app = _unary(apps.register_app)
+    create_app = _unary(apps.create_app)
+    get_settings = _unary(apps.get_settings)
+    update_settings = _unary(apps.update_settings)
+    reset_settings = _unary(apps.reset_settings)
+
+    create_installation = _unary(installations.create_installation)
+    get_installation = _unary(installations.get_installation)
+    list_installations = _unary(installations.list_installations)
+    watch_installation = _watch(installations.watch_installation)
+
+    create_plan = _unary(plans.create_plan)
+    get_plan = _unary(plans.get_plan)
+    list_plans = _unary(plans.list_plans)
+    list_plan_partitions = _unary(plans.list_plan_partitions)
+
+    start_run = _unary(runs.start_run)
+    get_run = _unary(runs.get_run)
+    list_runs = _unary(runs.list_runs)
+    list_run_partitions = _unary(runs.list_run_partitions)
+    watch_run = _watch(runs.watch_run)
+    cancel_run = _unary(runs.cancel_run)
+    read_run_log = _stream(runs.read_run_log)
+
+    render_snippet = _unary(snippets.render_snippet)
+
+    list_hosts = _unary(hosts.list_hosts)
+    get_host = _unary(hosts.get_host)
+
+    get_daemon = _unary(daemon.get_daemon)
+    stop_daemon = _unary(daemon.stop_daemon)
+
+    async def __aenter__(self) -> Self:
+        if self.startable is not None:
+            await asyncio.to_thread(ensure_daemon, self.startable)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls under way end with an error. A later call opens it anew."""
+        channel = self.release()
+        if channel is not None:
+            await channel.close()
+
+    async def send(self, call: Call[Value]) -> Value:
+        """Make a call, again while nobody answers and its deadline allows."""
+        patience = self.patience(call)
+        while True:
+            try:
+                method = self.method(call)
+                return call.parse(await method(call.request, timeout=patience.left()))
+            except grpc.RpcError as error:
+                if not may_try_again(error):
+                    raise from_rpc(error) from error
+                pause = patience.pause_after(from_rpc(error))
+            await asyncio.sleep(pause)
+
+    async def read(self, stream: Stream[Value]) -> AsyncGenerator[Value, None]:
+        """Yield the answers of a stream."""
+        call = self.method(stream)(stream.request, timeout=self.deadlines.of(stream.pace))
+        try:
+            async for response in call:
+                yield stream.parse(response)
+        except grpc.RpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+
+    async def follow(self, watch: Watch[Value]) -> AsyncGenerator[tuple[Value, int], None]:
+        """Yield what a watch tells, going on where it was when the stream breaks."""
+        following = Following(watch, Patience(self.deadlines.watch))
+        while not following.ended():
+            call = self.method(watch)(following.request())
+            pause = 0.0
+            try:
+                async for response in call:
+                    yield following.take(response)
+                if not following.ended():
+                    pause = following.pause()
+            except grpc.RpcError as error:
+                if not may_try_again(error):
+                    raise from_rpc(error) from error
+                pause = following.pause(from_rpc(error))
+            finally:
+                call.cancel()
+            await asyncio.sleep(pause)
+
+    def connect(self) -> grpc.aio.Channel:
+        """A new channel to the address."""
+        return grpc.aio.insecure_channel(self.address.target, options=OPTIONS)

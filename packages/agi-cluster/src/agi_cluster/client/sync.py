@@ -1,0 +1,164 @@
+"""The synchronous client, over gRPC's synchronous stubs.
+
+It runs no event loop, so it also works inside one that is running, as in a notebook or another
+tool's callback. It may be used from several threads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import grpc
+
+from agi_cluster.client.autostart import ensure_daemon
+from agi_cluster.client.call import Call, Stream, Watch, as_method
+from agi_cluster.client.calls import apps, daemon, hosts, installations, plans, runs, snippets
+from agi_cluster.client.channel import OPTIONS
+from agi_cluster.client.connection import Connection
+from agi_cluster.client.following import Following
+from agi_cluster.client.patience import Patience
+from agi_cluster.wire.errors import from_rpc, may_try_again
+
+P = ParamSpec("P")
+Value = TypeVar("Value")
+
+
+def _unary(build: Callable[P, Call[Value]]) -> Callable[Concatenate[Client, P], Value]:
+    @as_method(build, "{}")
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Value:
+        return self.send(build(*args, **kwargs))
+
+    return method
+
+
+def _stream(
+    build: Callable[P, Stream[Value]],
+) -> Callable[Concatenate[Client, P], Generator[Value, None, None]]:
+    @as_method(build, "Generator[{}, None, None]")
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Generator[Value, None, None]:
+        return self.read(build(*args, **kwargs))
+
+    return method
+
+
+def _watch(
+    build: Callable[P, Watch[Value]],
+) -> Callable[Concatenate[Client, P], Generator[tuple[Value, int], None, None]]:
+    @as_method(build, "Generator[tuple[{}, int], None, None]")
+    def method(
+        self: Client, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Generator[tuple[Value, int], None, None]:
+        return self.follow(build(*args, **kwargs))
+
+    return method
+
+
+class Client(Connection[grpc.Channel]):
+    """A client of one daemon; the methods are those of `AsyncClient`, without ``await``.
+
+    As a context manager it starts the daemon of the default address where nobody serves, and
+    closes its connection at the end. Every method raises errors of `agi_env.errors` only.
+
+    Args:
+        address: Where the daemon serves, such as ``unix:/path``; by default what ``AGI_ADDRESS``
+            says, else the socket of this user's state directory.
+        start_daemon: Whether a daemon of the default address may be started.
+        deadlines: How long calls may take, and how long to wait for a daemon that is away.
+    """
+
+    list_apps = _unary(apps.list_apps)
+    get_app = _unary(apps.get_app)
+    register_app = _unary(apps.register_app)
+    create_app = _unary(apps.create_app)
+    get_settings = _unary(apps.get_settings)
+    update_settings = _unary(apps.update_settings)
+    reset_settings = _unary(apps.reset_settings)
+
+    create_installation = _unary(installations.create_installation)
+    get_installation = _unary(installations.get_installation)
+    list_installations = _unary(installations.list_installations)
+    watch_installation = _watch(installations.watch_installation)
+
+    create_plan = _unary(plans.create_plan)
+    get_plan = _unary(plans.get_plan)
+    list_plans = _unary(plans.list_plans)
+    list_plan_partitions = _unary(plans.list_plan_partitions)
+
+    start_run = _unary(runs.start_run)
+    get_run = _unary(runs.get_run)
+    list_runs = _unary(runs.list_runs)
+    list_run_partitions = _unary(runs.list_run_partitions)
+    watch_run = _watch(runs.watch_run)
+    cancel_run = _unary(runs.cancel_run)
+    read_run_log = _stream(runs.read_run_log)
+
+    render_snippet = _unary(snippets.render_snippet)
+
+    list_hosts = _unary(hosts.list_hosts)
+    get_host = _unary(hosts.get_host)
+
+    get_daemon = _unary(daemon.get_daemon)
+    stop_daemon = _unary(daemon.stop_daemon)
+
+    def __enter__(self) -> Self:
+        if self.startable is not None:
+            ensure_daemon(self.startable)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls under way end with an error. A later call opens it anew."""
+        channel = self.release()
+        if channel is not None:
+            channel.close()
+
+    def send(self, call: Call[Value]) -> Value:
+        """Make a call, again while nobody answers and its deadline allows."""
+        patience = self.patience(call)
+        while True:
+            try:
+                method = self.method(call)
+                return call.parse(method(call.request, timeout=patience.left()))
+            except grpc.RpcError as error:
+                if not may_try_again(error):
+                    raise from_rpc(error) from error
+                pause = patience.pause_after(from_rpc(error))
+            time.sleep(pause)
+
+    def read(self, stream: Stream[Value]) -> Generator[Value, None, None]:
+        """Yield the answers of a stream."""
+        call = self.method(stream)(stream.request, timeout=self.deadlines.of(stream.pace))
+        try:
+            for response in call:
+                yield stream.parse(response)
+        except grpc.RpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+
+    def follow(self, watch: Watch[Value]) -> Generator[tuple[Value, int], None, None]:
+        """Yield what a watch tells, going on where it was when the stream breaks."""
+        following = Following(watch, Patience(self.deadlines.watch))
+        while not following.ended():
+            call = self.method(watch)(following.request())
+            pause = 0.0
+            try:
+                for response in call:
+                    yield following.take(response)
+                if not following.ended():
+                    pause = following.pause()
+            except grpc.RpcError as error:
+                if not may_try_again(error):
+                    raise from_rpc(error) from error
+                pause = following.pause(from_rpc(error))
+            finally:
+                call.cancel()
+            time.sleep(pause)
+
+    def connect(self) -> grpc.Channel:
+        """A new channel to the address."""
+        return grpc.insecure_channel(self.address.target, options=OPTIONS)

@@ -1,0 +1,126 @@
+"""What the longer calls ask for."""
+
+from __future__ import annotations
+
+from agi_cluster.api.v1 import installations_pb2, plans_pb2, runs_pb2
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.wire.json_value import exact_to_wire, struct_from_wire
+from agi_cluster.wire.message import checked
+from agi_cluster.wire.name import app_reference
+from agi_cluster.wire.run import snippet_origin_from_wire, snippet_origin_to_wire
+from agi_cluster.wire.selection import selection_from_wire, selection_to_wire
+from agi_env.mode import Mode
+
+
+def create_installation_to_wire(
+    request: CreateInstallation, *, request_id: str, validate_only: bool = False
+) -> installations_pb2.CreateInstallationRequest:
+    """The request as a message.
+
+    Raises:
+        RequestInvalidError: A value cannot be carried.
+    """
+    return checked(installations_pb2.CreateInstallationRequest)(
+        request_id=request_id,
+        app=request.app,
+        selection=selection_to_wire(request.selection),
+        modes_enabled=request.modes_enabled,
+        upgrade=request.upgrade,
+        validate_only=validate_only,
+    )
+
+
+def create_installation_from_wire(
+    request: installations_pb2.CreateInstallationRequest,
+) -> CreateInstallation:
+    """The request in a message.
+
+    Raises:
+        InvalidInputError: No app, a slot count below 1, or an impossible mode.
+    """
+    enabled = request.modes_enabled if request.HasField("modes_enabled") else None
+    return CreateInstallation(
+        app=app_reference(request.app),
+        selection=selection_from_wire(request.selection),
+        modes_enabled=_mode(enabled),
+        upgrade=request.upgrade,
+    )
+
+
+def create_plan_to_wire(
+    request: CreatePlan, *, request_id: str, validate_only: bool = False
+) -> plans_pb2.CreatePlanRequest:
+    """The request as a message.
+
+    Raises:
+        RequestInvalidError: A value cannot be carried.
+    """
+    return checked(plans_pb2.CreatePlanRequest)(
+        request_id=request_id,
+        app=request.app,
+        selection=selection_to_wire(request.selection),
+        mode=request.mode,
+        args=exact_to_wire(request.args, where="args"),
+        no_install=request.no_install,
+        validate_only=validate_only,
+    )
+
+
+def create_plan_from_wire(request: plans_pb2.CreatePlanRequest) -> CreatePlan:
+    """The request in a message.
+
+    Raises:
+        InvalidInputError: No app, a slot count below 1, or an impossible mode.
+    """
+    return CreatePlan(
+        app=app_reference(request.app),
+        selection=selection_from_wire(request.selection),
+        mode=_mode(request.mode if request.HasField("mode") else None),
+        args=struct_from_wire(request.args),
+        no_install=request.no_install,
+    )
+
+
+def start_run_to_wire(
+    request: StartRun, *, request_id: str, validate_only: bool = False
+) -> runs_pb2.StartRunRequest:
+    """The request as a message.
+
+    Raises:
+        RequestInvalidError: A value cannot be carried.
+    """
+    return checked(runs_pb2.StartRunRequest)(
+        request_id=request_id,
+        app=request.app,
+        mode=request.mode,
+        selection=selection_to_wire(request.selection),
+        args=exact_to_wire(request.args, where="args"),
+        plan=request.plan,
+        no_install=request.no_install,
+        snippet=snippet_origin_to_wire(request.snippet),
+        verbose=request.verbose,
+        validate_only=validate_only,
+    )
+
+
+def start_run_from_wire(request: runs_pb2.StartRunRequest) -> StartRun:
+    """The request in a message.
+
+    Raises:
+        InvalidInputError: No app, a slot count below 1, or an impossible mode.
+    """
+    origin = snippet_origin_from_wire(request.snippet) if request.HasField("snippet") else None
+    return StartRun(
+        app=app_reference(request.app),
+        mode=_mode(request.mode if request.HasField("mode") else None),
+        selection=selection_from_wire(request.selection),
+        args=struct_from_wire(request.args),
+        plan=request.plan,
+        no_install=request.no_install,
+        snippet=origin,
+        verbose=request.verbose if request.HasField("verbose") else None,
+    )
+
+
+def _mode(number: int | None) -> Mode | None:
+    return None if number is None else Mode.parse(number)

@@ -1,0 +1,109 @@
+"""The one place where the parts of the daemon are made and joined."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from attrs import frozen
+
+from agi_cluster.model.services import (
+    AppService,
+    DaemonService,
+    HostService,
+    InstallationService,
+    PlanService,
+    RunService,
+    SnippetService,
+)
+from agi_daemon.apps.registry import Apps
+from agi_daemon.daemon_info import ThisDaemon
+from agi_daemon.events import Events
+from agi_daemon.hosts.hosts import Hosts
+from agi_daemon.install.builds import Builds
+from agi_daemon.install.installations import Installations
+from agi_daemon.install.installer import Installer
+from agi_daemon.planning.plans import Plans
+from agi_daemon.runs import run_store
+from agi_daemon.runs.driver import Parts
+from agi_daemon.runs.leases import CoreLeases
+from agi_daemon.runs.reconciler import Reconciler
+from agi_daemon.runs.runs import Runs
+from agi_daemon.settings import DaemonSettings
+from agi_daemon.snippets.renderer import Snippets
+from agi_daemon.store.requests import Requests
+from agi_daemon.store.store import Store
+from agi_daemon.transport.local import LocalTransport
+from agi_env.paths import host_root
+
+
+@frozen(kw_only=True)
+class Services:
+    """The daemon's core as the API sees it; what is None answers UNIMPLEMENTED."""
+
+    daemon: DaemonService
+    apps: AppService | None = None
+    installations: InstallationService | None = None
+    plans: PlanService | None = None
+    runs: RunService | None = None
+    snippets: SnippetService | None = None
+    hosts: HostService | None = None
+
+
+Compose = Callable[[DaemonSettings, asyncio.Event], AbstractAsyncContextManager[Services]]
+"""Makes the services, and ends and closes what they use when its context ends.
+
+It is given the settings and the event that begins the shutdown. The instance lock is held, the
+state directory is there and private, and the log is open.
+"""
+
+
+@asynccontextmanager
+async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterator[Services]:
+    """Make the daemon's core over its state directory, and take up what is not settled.
+
+    Raises:
+        StateUnwritableError: The store cannot be made or written.
+        StateUnreadableError: The store is damaged or of a newer version.
+        DiskFullError: There is no room for it.
+    """
+    store = Store.open(settings.store_path)
+    try:
+        events, requests = Events(store), Requests(store)
+        apps = Apps(store, requests, settings.state)
+        hosts = Hosts(LocalTransport(host_root(settings.state)))
+        leases = CoreLeases(hosts.cores)
+        hosts.leased = leases.held_on
+        builds = Builds(Installer(settings.state), hosts.transport)
+        plans = Plans(store, requests, apps, hosts, builds)
+        installations = Installations(
+            store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
+        )
+        parts = Parts(
+            store=store, events=events, hosts=hosts, leases=leases, builds=builds, plans=plans
+        )
+        reconciler = Reconciler(parts)
+        installations.adopt()
+        reconciler.adopt()
+        try:
+            yield Services(
+                daemon=ThisDaemon(
+                    settings,
+                    schema=store.schema,
+                    active_runs=lambda: store.read(run_store.count_unsettled),
+                    stop=stop.set,
+                ),
+                apps=apps,
+                installations=installations,
+                plans=plans,
+                runs=Runs(parts, apps, requests, reconciler),
+                snippets=Snippets(store, apps),
+                hosts=hosts,
+            )
+        finally:
+            await reconciler.aclose()
+            await installations.aclose()
+            await hosts.aclose()
+    finally:
+        store.close()

@@ -1,0 +1,1 @@
+"""From an app's sources to a verified build of them on every host."""

@@ -1,0 +1,138 @@
+"""The builds that one call needs: the worker's on each host, the manager's on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from agi_cluster.model.selection import THIS_MACHINE
+from agi_daemon.install.installer import Installer
+from agi_daemon.install.outcome import HostOutcome, Installed, Report
+from agi_daemon.install.resolution import Role
+from agi_daemon.transport.host_transport import HostTransport
+from agi_env.app import App
+from agi_env.errors import InternalError
+from agi_env.mode import Mode
+
+Transports = Callable[[str], HostTransport]
+
+
+@frozen(kw_only=True)
+class Built:
+    """The builds of one app's current sources."""
+
+    release: str
+    """The digest of the worker's release."""
+    worker_path: str
+    """The worker's build on the first host of the call."""
+    manager_path: str
+    """The manager's build on this machine."""
+    changed: tuple[str, ...]
+    """Inputs that changed since the release that was installed before."""
+    outcomes: tuple[HostOutcome, ...]
+
+    @property
+    def unchanged(self) -> bool:
+        """Nothing had to be done."""
+        return all(outcome.unchanged for outcome in self.outcomes)
+
+    @property
+    def summary(self) -> str:
+        """What was installed, in a line; empty if nothing had to be."""
+        if self.unchanged:
+            return ""
+        return ", ".join(self.changed) or "for the first time"
+
+
+class Builds:
+    """Sees to it that the builds of current sources are there."""
+
+    def __init__(self, installer: Installer, transports: Transports) -> None:
+        self._installer = installer
+        self._transports = transports
+
+    async def ensure(
+        self,
+        app_path: str,
+        hosts: Sequence[str],
+        *,
+        modes_enabled: Mode,
+        may_install: bool = True,
+    ) -> Built:
+        """The builds of the app's current sources, made where they are missing.
+
+        Args:
+            app_path: The app's folder.
+            hosts: Where its workers run.
+            modes_enabled: The capabilities that the worker's build needs.
+            may_install: Make what is missing; else refuse.
+
+        Raises:
+            NotInstalledError: Something is missing and may not be made.
+            AppNotFoundError, AppInvalidError: The folder is gone or is no app any more.
+            AgiError: The first error of any host.
+        """
+        app = App.at(Path(app_path))
+        worker = await self.install(
+            app, hosts, Role.WORKER, modes_enabled=modes_enabled, realise=may_install
+        )
+        _raise_first(worker)
+        manager = await self._manager(app, worker, modes_enabled, realise=may_install)
+        return Built(
+            release=worker.release.digest,
+            worker_path=_path(worker.hosts[0]),
+            manager_path=_path(manager.hosts[0]),
+            changed=worker.changed or manager.changed,
+            outcomes=(*worker.hosts, *(manager.hosts if manager is not worker else ())),
+        )
+
+    async def install(
+        self,
+        app: App,
+        hosts: Sequence[str],
+        role: Role,
+        *,
+        modes_enabled: Mode,
+        upgrade: bool = False,
+        realise: bool = True,
+        report: Report = lambda _: None,
+    ) -> Installed:
+        """Install one side of an app on hosts; what fails on a host is in its outcome."""
+        return await self._installer.ensure(
+            app,
+            [self._transports(host) for host in hosts],
+            modes_enabled=modes_enabled,
+            role=role,
+            upgrade=upgrade,
+            realise=realise,
+            report=report,
+        )
+
+    async def _manager(
+        self, app: App, worker: Installed, modes_enabled: Mode, *, realise: bool
+    ) -> Installed:
+        if worker.hosts[0].host == THIS_MACHINE and needs_one_build(app):
+            return worker
+        manager = await self.install(
+            app, [THIS_MACHINE], Role.MANAGER, modes_enabled=modes_enabled, realise=realise
+        )
+        _raise_first(manager)
+        return manager
+
+
+def needs_one_build(app: App) -> bool:
+    """Both sides of the app declare the same dependencies, so that one build serves both."""
+    return sorted(app.manager_dependencies()) == sorted(app.worker_dependencies())
+
+
+def _raise_first(installed: Installed) -> None:
+    if installed.error is not None:
+        raise installed.error
+
+
+def _path(outcome: HostOutcome) -> str:
+    if outcome.build is None:
+        raise InternalError("an install without an error has no build", where=outcome.host)
+    return str(outcome.build.path)

@@ -1,0 +1,73 @@
+"""Installing an app: lock, release, wheels, and a build on every host, each step only if needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from agi_daemon.install.host_install import HostInstall
+from agi_daemon.install.outcome import Installed, Phase, Progress, Report
+from agi_daemon.install.release import ReleaseFiles, changed_inputs
+from agi_daemon.install.resolution import Resolver, Role
+from agi_daemon.transport.host_transport import HostTransport
+from agi_env.app import App
+from agi_env.mode import Mode
+
+
+class Installer:
+    """Installs apps from this manager onto hosts.
+
+    Args:
+        state: The state directory, in which locks, wheels and last releases are kept.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.resolver = Resolver(state)
+        self._releases = ReleaseFiles(state / "releases")
+
+    async def ensure(
+        self,
+        app: App,
+        hosts: Sequence[HostTransport],
+        *,
+        modes_enabled: Mode,
+        role: Role = Role.WORKER,
+        upgrade: bool = False,
+        realise: bool = True,
+        report: Report = lambda _: None,
+    ) -> Installed:
+        """See that every host has the build of the app's current sources.
+
+        The hosts are independent: what fails on one is in its outcome and spoils no other.
+
+        Args:
+            app: The app.
+            hosts: The ways to the hosts.
+            modes_enabled: The capabilities to stage.
+            role: Whose dependencies are meant.
+            upgrade: Lock the newest versions of the dependencies.
+            realise: Make what is missing; else a host without the build gets a
+                ``NotInstalledError`` that names what changed.
+            report: Called after each side effect.
+
+        Raises:
+            LockFailedError: The dependencies cannot be resolved.
+            AppInvalidError: The declarations of the app cannot be read.
+            DiskFullError: There is no room on the manager.
+        """
+        resolved = await self.resolver.resolve(
+            app, modes_enabled=modes_enabled, role=role, upgrade=upgrade
+        )
+        last = self._releases.load(app.name, role.value)
+        changed = changed_inputs(last, resolved.release)
+        report(Progress(Phase.RESOLVED, detail=resolved.release.digest, changed=changed))
+        async with asyncio.TaskGroup() as group:
+            installs = [
+                HostInstall(resolved, host, changed, self.resolver, report) for host in hosts
+            ]
+            tasks = [group.create_task(install.outcome(realise)) for install in installs]
+        outcomes = tuple(task.result() for task in tasks)
+        if last != resolved.release and any(outcome.build for outcome in outcomes):
+            self._releases.save(app.name, role.value, resolved.release)
+        return Installed(resolved.release, changed, outcomes)

@@ -1,0 +1,22 @@
+"""What an install does on a host: these modules, read and executed by the host's own Python.
+
+They are sent over standard input, in the order of ``SENT``; nothing of ours has to be there. So
+they use the standard library and each other alone, and are written for Python 3.8, that a host
+whose Python is too old can say so. After the modules, standard input carries one JSON line, then
+the bytes of the wheels it announces; standard output carries JSON lines, the last of which is the
+answer, or ``{"error": {"code", "metadata"}}``.
+
+::
+
+    <root>/wheels/<sha256>/<filename>    wheels that were shipped
+    <root>/builds/<digest>/              a build: a virtual environment, manifest.json, files.txt
+    <root>/tmp/<digest>.<pid>/           a build in the making
+    <root>/tmp/<digest>.lock             held while it is made
+    <root>/uv-cache/                     uv's, shared by the builds through hard links
+"""
+
+SENT = {
+    "check": ("talk", "files", "command", "facts", "check"),
+    "realise": ("talk", "files", "command", "facts", "check", "bytecode", "build", "realise"),
+}
+"""The modules that each command needs, each before those that import it; the last has ``main``."""

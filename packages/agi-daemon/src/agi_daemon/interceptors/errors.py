@@ -1,0 +1,76 @@
+"""Every failure of a call becomes exactly one error of the catalogue."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import uuid
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from agi_cluster.wire.errors import to_rpc
+from agi_daemon.interceptors.surround import Behaviour, Context, Decoder, Surround
+from agi_daemon.log import get_log
+from agi_env.errors import AgiError, DiskFullError, InternalError, RequestInvalidError
+
+_log = get_log(__name__)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class _Undecodable:
+    """Stands for a request whose bytes are none of its message."""
+
+
+class ErrorTranslation(Surround):
+    """Sends what a behaviour raised as a rich status; cancellation passes."""
+
+    def wrap(self, method: str, behaviour: Behaviour) -> Behaviour:
+        """Catch what the behaviour raises and abort the call with it."""
+
+        async def call(request: Any, context: Context) -> Any:
+            try:
+                if isinstance(request, _Undecodable):
+                    raise RequestInvalidError("the request cannot be decoded", where=method)
+                return await behaviour(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001  the boundary: logged here, told to the caller
+                await context.abort(*to_rpc(explained(error, method)))
+
+        return call
+
+    def decoder(self, decode: Decoder) -> Decoder:
+        """Let requests that cannot be decoded reach the behaviour, which has an answer for them."""
+
+        def decoded(data: bytes) -> Any:
+            try:
+                return decode(data)
+            except DecodeError:
+                return _Undecodable()
+
+        return decoded
+
+
+def explained(error: Exception, method: str) -> AgiError:
+    """The catalogue's error for what was raised; a defect is logged under an incident id."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, AgiError) and not isinstance(error, InternalError):
+        return error
+    if _is_disk_full(error):
+        return DiskFullError(f"no space is left on the device ({error})", where=method)
+    incident = uuid.uuid4().hex[:12]
+    _log.error("defect", error=error, method=method, incident=incident)
+    if isinstance(error, InternalError):
+        return InternalError.from_metadata({**error.to_metadata(), "incident": incident})
+    return InternalError(
+        f"an internal error, incident {incident}", where=method, metadata={"incident": incident}
+    )
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return "full" in str(error)
+    return isinstance(error, OSError) and error.errno in _NO_ROOM

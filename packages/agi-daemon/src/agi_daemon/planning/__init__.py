@@ -1,0 +1,28 @@
+"""Planning: where partitions go, how good that is, what is doubtful about it, what changed.
+
+Placement, bounds, lint and differences are pure: values in, values out, and the same on every
+machine.
+"""
+
+from __future__ import annotations
+
+from agi_daemon.planning.diff import Moved, PlanDiff, Reweighted, compare
+from agi_daemon.planning.lint import Finding, LintCode, lint_plan
+from agi_daemon.planning.placement import Placement, place
+from agi_daemon.planning.plan_view import PlanView
+from agi_daemon.planning.slots import Slot, slot_names
+
+__all__ = [
+    "Finding",
+    "LintCode",
+    "Moved",
+    "Placement",
+    "PlanDiff",
+    "PlanView",
+    "Reweighted",
+    "Slot",
+    "compare",
+    "lint_plan",
+    "place",
+    "slot_names",
+]

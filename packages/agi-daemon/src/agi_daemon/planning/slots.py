@@ -1,0 +1,56 @@
+"""The slot: the place on a host that a plan assigns partitions to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import attrs
+
+from agi_env.errors import PlanInvalidError
+
+
+@attrs.frozen
+class Slot:
+    """One place that works partitions off, one after another.
+
+    Attributes:
+        index: The number that assignments name it by; unique among the slots of a plan.
+        host: The address of the host that it is on.
+        speed: Units of weight it does in one unit of time, above 0; 1.0 is the reference. A slot
+            that keeps several executors busy has that many times the speed of one.
+        cores: The cores it leases while a run is on it, at least 1.
+    """
+
+    index: int
+    host: str
+    speed: float = 1.0
+    cores: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        if not (math.isfinite(self.speed) and self.speed > 0):
+            raise PlanInvalidError(
+                f"slot {self.index} has the speed {self.speed!r}",
+                where=self.host,
+                remedy="Give a finite speed above 0; 1.0 is the reference",
+            )
+        if self.cores < 1:
+            raise PlanInvalidError(
+                f"slot {self.index} has {self.cores} cores",
+                where=self.host,
+                remedy="Give every slot at least 1 core",
+            )
+
+
+def slot_names(slots: Iterable[Slot]) -> dict[int, str]:
+    """Name every slot ``host/n``, its rank among the slots of its host, by its index.
+
+    The name means the same in two plans whose hosts differ; the index does not.
+    """
+    seen: dict[str, int] = {}
+    names: dict[int, str] = {}
+    for slot in sorted(slots, key=lambda slot: slot.index):
+        rank = seen.get(slot.host, 0)
+        names[slot.index] = f"{slot.host}/{rank}"
+        seen[slot.host] = rank + 1
+    return names

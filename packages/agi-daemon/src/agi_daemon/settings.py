@@ -1,0 +1,132 @@
+"""What a daemon is told when it starts: where its state is, what it serves, its limits."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from agi_env import paths
+from agi_env.errors import AddressInvalidError, InvalidInputError, SocketPathTooLongError
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+"""How much the daemon's log may hold, from everything to errors only."""
+
+_SCHEME = "unix:"
+_MIB = 1024 * 1024
+
+
+@frozen(kw_only=True)
+class DaemonSettings:
+    """The settings of one daemon; seconds and bytes throughout."""
+
+    state: Path
+    """The absolute path of the state directory."""
+    socket: Path
+    """The absolute path of the unix socket it serves."""
+    log_level: str = "info"
+    log_bytes: int = 8 * _MIB
+    """The most that one file of the log holds; there is one older file beside it."""
+    message_bytes: int = 64 * _MIB
+    """The largest request or answer."""
+    stop_grace: float = 5.0
+    """How long calls in flight have when the daemon stops."""
+    watchdog: float = 60.0
+    """How long the event loop may be stuck before the daemon ends itself; 0: for ever."""
+
+    @property
+    def address(self) -> str:
+        """What clients connect to, such as ``unix:/home/me/.local/state/agi/run/daemon.sock``."""
+        return f"{_SCHEME}{self.socket}"
+
+    @property
+    def log_path(self) -> Path:
+        """The daemon's log."""
+        return paths.daemon_log_path(self.state)
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that a living daemon holds locked."""
+        return paths.daemon_lock_path(self.state)
+
+    @property
+    def store_path(self) -> Path:
+        """The daemon's database."""
+        return paths.store_path(self.state)
+
+    @property
+    def owns_socket_directory(self) -> bool:
+        """The socket is in the state directory's own place, which the daemon may make private."""
+        return self.socket.parent == paths.run_dir(self.state)
+
+    @classmethod
+    def read(
+        cls, state: str = "", address: str = "", environ: Mapping[str, str] = os.environ
+    ) -> DaemonSettings:
+        """Settings from the command line, then the environment, then the defaults.
+
+        Args:
+            state: The state directory; empty: as `agi_env.paths.state_dir` says.
+            address: ``unix:PATH``; empty: the socket in the state directory.
+            environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
+                ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
+                ``AGI_DAEMON_WATCHDOG``.
+
+        Raises:
+            AddressInvalidError: The address is none of a unix socket.
+            SocketPathTooLongError: The system would not take the socket's path.
+            InvalidInputError: A variable has a value that cannot be used.
+        """
+        directory = paths.absolute(state) if state else paths.state_dir(environ)
+        defaults = cls(
+            state=directory,
+            socket=_socket_of(address) if address else paths.socket_path(directory),
+        )
+        return evolve(
+            defaults,
+            log_level=_level("AGI_DAEMON_LOG_LEVEL", environ, defaults.log_level),
+            log_bytes=int(_number("AGI_DAEMON_LOG_BYTES", environ, defaults.log_bytes)),
+            message_bytes=int(_number("AGI_DAEMON_MESSAGE_BYTES", environ, defaults.message_bytes)),
+            stop_grace=_number("AGI_DAEMON_STOP_GRACE", environ, defaults.stop_grace),
+            watchdog=_number("AGI_DAEMON_WATCHDOG", environ, defaults.watchdog),
+        )
+
+
+def _socket_of(address: str) -> Path:
+    text = address.removeprefix(_SCHEME)
+    text = text.removeprefix("//") if text.startswith("///") else text
+    if text == address or not text.startswith("/"):
+        raise AddressInvalidError(
+            f"{address!r} is no address to serve", remedy="Give unix:/path/to/daemon.sock"
+        )
+    length = len(os.fsencode(text))
+    if length > paths.SOCKET_PATH_LIMIT:
+        raise SocketPathTooLongError(f"the socket path has {length} characters", where=text)
+    return paths.absolute(text)
+
+
+def _level(name: str, environ: Mapping[str, str], default: str) -> str:
+    level = environ.get(name, "").strip().lower() or default
+    if level not in LOG_LEVELS:
+        raise InvalidInputError(
+            f"{level!r} is no log level", where=name, remedy=f"Give one of {', '.join(LOG_LEVELS)}"
+        )
+    return level
+
+
+def _number(name: str, environ: Mapping[str, str], default: float) -> float:
+    text = environ.get(name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise InvalidInputError(
+            f"{text!r} is no number of 0 or more",
+            where=name,
+            remedy="Correct or unset it",
+        )
+    return value

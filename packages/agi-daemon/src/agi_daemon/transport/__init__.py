@@ -1,0 +1,1 @@
+"""How the daemon reaches a host: one protocol, near and far."""

@@ -1,0 +1,180 @@
+"""``python -m agi_env.runtime.attach RUN_DIR --epoch N --after SEQ``: the one way to a run.
+
+It joins the run's living runner, or starts one, and then follows the journal. Everything it has to
+say is JSON lines on stdout, of one key each:
+
+``{"attached": {"started": bool, "epoch": n, "pid": p}}`` is first; without a runner, p is null.
+``{"record": {...}}`` comes once for each record after SEQ.
+``{"control": {"command": "...", "answer": {...}}}`` follows each command; instead of an answer it
+may have ``"error": {"code": ..., "metadata": {...}}``.
+``{"gone": {...} | null, "settled": bool}`` is last, when no runner is left: its exit record, and
+whether the run has come to its end.
+``{"error": {"code": ..., "metadata": {...}}}`` comes instead of all this when no start is possible.
+
+Lines on its stdin are commands to the runner. Neither the end of stdin nor of this process harms
+the run. The exit code is 0, or that of the error.
+"""
+
+from __future__ import annotations
+
+import getopt
+import json
+import os
+import select
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from agi_env.errors import AgiError, RefusedError, RequestInvalidError
+from agi_env.runtime import control, journal, supervisor
+from agi_env.runtime.journal_tail import JournalTail
+from agi_env.runtime.supervision import Target
+
+USAGE = "python -m agi_env.runtime.attach RUN_DIR --epoch N --after SEQ"
+
+_SHORTEST_MS = 5.0
+_LONGEST_MS = 50.0
+_SLOWER = 1.3
+_CONTROL_S = 5.0
+_STDIN, _STDOUT = 0, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Attach to the run that the command line names; the exit code."""
+    try:
+        run_dir, epoch, after = _parsed(sys.argv[1:] if arguments is None else arguments)
+        return follow(run_dir, epoch, after)
+    except AgiError as error:
+        say(control.error_answer(error))
+        return error.exit_code
+    except BrokenPipeError:  # nobody listens any more, which is theirs to decide
+        return 0
+
+
+def run_runner(run_dir: Path, epoch: int) -> int:
+    """The runner; loaded where it runs, so that an attach that joins does without."""
+    code: int = import_module("agi_env.runtime.runner").main(run_dir, epoch)
+    return code
+
+
+def follow(run_dir: Path, epoch: int, after: int, target: Target = run_runner) -> int:
+    """Join or start a runner and tell what happens until it is gone.
+
+    Args:
+        run_dir: The run's directory.
+        epoch: Which start it is if there is to be one, from 1.
+        after: Leave out the records up to this number.
+        target: What runs as the runner.
+
+    Raises:
+        AgiError: The runner could not be started.
+        BrokenPipeError: Nobody reads stdout any more.
+    """
+    standing = supervisor.start(run_dir, epoch, target)
+    say({"attached": {"started": standing.started, "epoch": standing.epoch, "pid": standing.pid}})
+    tail = JournalTail(run_dir / journal.JOURNAL_FILE, after)
+    _follow(run_dir, tail, Commands(run_dir))
+    if standing.started and standing.pid is not None:
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, nothing is left to wait for
+            os.waitpid(standing.pid, 0)  # at once: it has let go of the lock by ending
+    record = supervisor.exit_record(run_dir)
+    if record is None:
+        supervisor.clear_up(run_dir)
+    say({"gone": record and record.to_dict(), "settled": tail.settled})
+    return 0
+
+
+class Commands:
+    """The commands that arrive on stdin, on their way to the runner."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._waiting: deque[bytes] = deque()
+        self._torn = b""
+
+    def receive(self, data: bytes) -> None:
+        """Take what was read from stdin."""
+        *lines, self._torn = (self._torn + data).split(b"\n")
+        self._waiting.extend(line for line in lines if line.strip())
+
+    def relay(self) -> None:
+        """Pass on what has arrived, if the runner listens already."""
+        while self._waiting and (self._run_dir / control.CONTROL_SOCKET).exists():
+            self._relay(self._waiting.popleft())
+
+    def refuse(self) -> None:
+        """Answer for a runner that is gone."""
+        for line in self._waiting:
+            error = RefusedError("the runner has ended", where=str(self._run_dir))
+            _say_control(line.decode(errors="replace"), control.error_answer(error))
+
+    def _relay(self, line: bytes) -> None:
+        try:
+            command = control.parse_command(line)
+            answer = {"answer": control.send(self._run_dir, command, _CONTROL_S)}
+        except AgiError as error:
+            answer = control.error_answer(error)
+        _say_control(line.decode(errors="replace"), answer)
+
+
+def say(line: Mapping[str, Any]) -> None:
+    """Write one line to stdout."""
+    data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    while data:
+        data = data[os.write(_STDOUT, data) :]
+
+
+def _say_control(command: str, answer: Mapping[str, Any]) -> None:
+    say({"control": {"command": command, **answer}})
+
+
+def _follow(run_dir: Path, tail: JournalTail, commands: Commands) -> None:
+    poller = select.poll()
+    poller.register(_STDIN, select.POLLIN)
+    poller.register(_STDOUT, 0)  # only whether its reader has gone
+    pause = _SHORTEST_MS
+    alive = True
+    while alive:
+        alive = supervisor.is_alive(run_dir)  # asked first: all it wrote before is read below
+        commands.relay()
+        pause = _SHORTEST_MS if _tell_records(tail) else min(pause * _SLOWER, _LONGEST_MS)
+        if alive:
+            _wait(poller, pause, commands)
+    commands.refuse()
+
+
+def _tell_records(tail: JournalTail) -> bool:
+    told = False
+    while records := tail.poll():
+        told = True
+        for record in records:
+            say({"record": record.to_dict()})
+    return told
+
+
+def _wait(poller: select.poll, pause_ms: float, commands: Commands) -> None:
+    for fd, _ in poller.poll(pause_ms):
+        if fd == _STDOUT:
+            raise BrokenPipeError("the reader of stdout has gone")
+        data = os.read(_STDIN, 65536)
+        commands.receive(data)
+        if not data:
+            poller.unregister(_STDIN)
+
+
+def _parsed(arguments: Sequence[str]) -> tuple[Path, int, int]:
+    try:
+        flags, places = getopt.gnu_getopt(list(arguments), "", ["epoch=", "after="])
+        options = dict(flags)
+        (run_dir,) = places
+        return Path(run_dir), int(options["--epoch"]), int(options.get("--after", "0"))
+    except (getopt.GetoptError, KeyError, ValueError) as error:
+        raise RequestInvalidError(f"{error}", remedy=f"Use {USAGE}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""What dispatch is told: facts about executors, partitions and people's wishes.
+
+Every event carries ``at``, the time at which it happened, in seconds of the runner's clock;
+dispatch itself has none. An executor is named by its slot and its number in the slot, whether it is
+a child of the runner or of a worker elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from agi_env.runtime.causes import EndCause, FailureCause
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorStarted:
+    """A process came into being; it has still to import the app."""
+
+    slot: int
+    executor: int
+    pid: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorReady:
+    """An executor imported the app, started its worker and can be handed partitions."""
+
+    slot: int
+    executor: int
+    reduces: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorUnfit:
+    """The app's own code kept an executor from starting; it would do so again anywhere."""
+
+    slot: int
+    executor: int
+    cause: FailureCause
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorStopped:
+    """An executor called ``stop`` and is about to leave; the cause says if ``stop`` failed."""
+
+    slot: int
+    executor: int
+    cause: FailureCause | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorEnded:
+    """An executor and everything below it is gone. Its last event."""
+
+    slot: int
+    executor: int
+    cause: EndCause
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionBegan:
+    """``work`` was called."""
+
+    slot: int
+    executor: int
+    id: str
+    attempt: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFinished:
+    """``work`` returned, and what it returned is on disk.
+
+    Attributes:
+        slot: Where it ran.
+        executor: Which executor of the slot did it.
+        id: The partition.
+        attempt: Which attempt at it.
+        seconds: Wall time of ``work``.
+        cpu_seconds: Processor time of the executor and its children in that time.
+        max_rss_bytes: The executor's largest resident size until then.
+        sha256: Digest of the value's JSON text.
+        bytes: Size of what was stored: the value and the files in ``out``.
+        at: When this became known.
+    """
+
+    slot: int
+    executor: int
+    id: str
+    attempt: int
+    seconds: float
+    cpu_seconds: float
+    max_rss_bytes: int
+    sha256: str
+    bytes: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFailed:
+    """``work`` raised, exited or returned what cannot be kept; the executor lives."""
+
+    slot: int
+    executor: int
+    id: str
+    attempt: int
+    cause: FailureCause
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReduceFinished:
+    """``reduce`` returned, and what it returned is on disk."""
+
+    slot: int
+    executor: int
+    attempt: int
+    seconds: float
+    sha256: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReduceFailed:
+    """``reduce`` raised or returned what cannot be kept; the executor lives."""
+
+    slot: int
+    executor: int
+    cause: FailureCause
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody wants the run to end: running partitions may finish within ``grace_s`` seconds."""
+
+    grace_s: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The run's directory is in place."""
+
+    path: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFailed:
+    """The run's directory could not be put in place; code and metadata are of the catalogue."""
+
+    code: str
+    metadata: dict[str, str]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; sent when ``Dispatch.deadline`` is reached."""
+
+    at: float
+
+
+SeatEvent: TypeAlias = (
+    ExecutorStarted
+    | ExecutorReady
+    | ExecutorUnfit
+    | ExecutorStopped
+    | ExecutorEnded
+    | PartitionBegan
+    | PartitionFinished
+    | PartitionFailed
+    | ReduceFinished
+    | ReduceFailed
+)
+"""What is known through one executor."""
+
+Event: TypeAlias = SeatEvent | CancelRequested | Published | PublishFailed | Tick

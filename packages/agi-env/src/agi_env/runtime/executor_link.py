@@ -1,0 +1,51 @@
+"""The executor's end of its link: blocking, and closed to the processes that the app forks."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections import deque
+
+from agi_env.runtime.frames import FrameDecoder, Message, encode
+
+_CHUNK_BYTES = 256 * 1024
+
+
+class ExecutorLink:
+    """Messages to and from whoever started this executor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(True)
+        self._socket.set_inheritable(False)
+        self._decoder = FrameDecoder()
+        self._inbox: deque[Message] = deque()
+        # A child of the app that comes back from work() must not speak in our name.
+        os.register_at_fork(after_in_child=self._socket.close)
+
+    def send(self, message: Message) -> None:
+        """Send one message.
+
+        Raises:
+            OSError: Nobody is there to take it, or this is a forked child.
+        """
+        self._socket.sendall(encode(message))
+
+    def receive(self) -> Message | None:
+        """Wait for the next message; none when the other end is gone.
+
+        A ``stop`` overtakes what was handed before it and has not begun.
+        """
+        while self._readable() or not self._inbox:
+            data = self._socket.recv(_CHUNK_BYTES)
+            if not data:
+                return None
+            self._inbox.extend(self._decoder.feed(data))
+        for message in self._inbox:
+            if message["op"] == "stop":
+                return message
+        return self._inbox.popleft()
+
+    def _readable(self) -> bool:
+        return bool(select.select([self._socket], [], [], 0)[0])

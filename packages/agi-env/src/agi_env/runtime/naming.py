@@ -1,0 +1,146 @@
+"""Naming: the bounded child that asks the manager side of an app for its partitions.
+
+``python -m agi_env.runtime.naming`` reads one JSON request on stdin, with ``app``, ``target``,
+``mode``, ``verbose``, ``args``, ``data_in`` and ``data_out``, and writes each partition as a line
+of JSON on stdout. What the app itself prints goes to stderr. When it fails, the last line is
+``{"error": {"code": ..., "metadata": {...}}}`` and the exit code is 1. Its time and its output are
+bounded by whoever runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from agi_env.errors import (
+    AgiError,
+    AppImportError,
+    AppInvalidError,
+    PartitionsFailedError,
+    RequestInvalidError,
+)
+from agi_env.runtime.app_class import AppClassError, describe, manager_class
+from agi_env.runtime.app_context import AppContext
+from agi_env.runtime.app_traceback import app_traceback
+from agi_env.runtime.causes import FailureKind
+from agi_env.runtime.partitions import Partition
+
+
+def partitions(request: dict[str, Any]) -> Iterator[Partition]:
+    """The partitions that an app names, checked, one after another.
+
+    Args:
+        request: What is asked.
+
+    Raises:
+        RequestInvalidError: A field of the request is missing.
+        AppImportError, AppInvalidError: The manager class cannot be had.
+        PartitionsFailedError: It raised, or named what is no partition, or one id twice.
+    """
+    context, args = _context(request)
+    seen: set[str] = set()
+    for each in _named(context, args):
+        partition = _checked(each)
+        if partition.id in seen:
+            raise PartitionsFailedError(
+                f"two partitions have the id {partition.id!r}",
+                where="partitions()",
+                remedy="Give every partition an id of its own",
+            )
+        seen.add(partition.id)
+        yield partition
+
+
+def main() -> int:
+    """Run as a program."""
+    with _own_stdout() as output:
+        try:
+            for partition in partitions(_request()):
+                output.write(json.dumps(partition.to_dict()) + "\n")
+        except AgiError as error:
+            answer = {"code": error.code, "metadata": error.to_metadata()}
+            output.write(json.dumps({"error": answer}) + "\n")
+            return 1
+    return 0
+
+
+def _own_stdout() -> TextIO:
+    """Keep stdout for ourselves: from now on what the app prints goes to stderr."""
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(ours, "w", encoding="ascii")
+
+
+def _request() -> dict[str, Any]:
+    try:
+        request = json.load(sys.stdin)
+    except ValueError as error:
+        raise RequestInvalidError(f"the request for partitions is no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise RequestInvalidError("the request for partitions is no JSON object")
+    return request
+
+
+def _context(request: dict[str, Any]) -> tuple[AppContext, dict[str, Any]]:
+    try:
+        context = AppContext(
+            app=request["app"],
+            target=request["target"],
+            mode=request["mode"],
+            verbose=request["verbose"],
+            data_in=Path(request["data_in"]),
+            data_out=Path(request["data_out"]),
+        )
+        return context, dict(request["args"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RequestInvalidError(f"the request for partitions lacks {error}") from error
+
+
+def _named(context: AppContext, args: dict[str, Any]) -> Iterator[Any]:
+    cls = _manager_class(context.target)
+    manager = _asked(lambda: cls(context, **args), f"{cls.__name__}(env, **args)")
+    if not callable(getattr(manager, "partitions", None)):
+        raise AppInvalidError(f"class {cls.__name__} has no partitions()")
+    named = _asked(lambda: iter(manager.partitions()), "partitions()")
+    while True:
+        try:
+            yield _asked(lambda: next(named), "partitions()")
+        except StopIteration:
+            return
+
+
+def _manager_class(target: str) -> type[Any]:
+    try:
+        return manager_class(target)
+    except AppClassError as error:
+        cls = AppImportError if error.kind is FailureKind.IMPORT else AppInvalidError
+        reason = error.__cause__
+        facts = {"traceback": app_traceback(reason)} if reason is not None else {}
+        raise cls(str(error), metadata=facts) from error
+
+
+def _asked(call: Callable[[], Any], what: str) -> Any:
+    try:
+        return call()
+    except StopIteration:
+        raise
+    except BaseException as error:
+        message = f"{what} raised {describe(error)}"
+        facts = {"traceback": app_traceback(error)}
+        raise PartitionsFailedError(message, metadata=facts) from error
+
+
+def _checked(named: Any) -> Partition:
+    facts = {name: getattr(named, name, None) for name in ("id", "label", "weight", "payload")}
+    try:
+        return Partition.of(**facts)
+    except AgiError as error:
+        raise PartitionsFailedError(error.what, where=error.where or "partitions()") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The verdict on a run that did not succeed: one error of the catalogue for what went wrong."""
+
+from __future__ import annotations
+
+from agi_env.errors import (
+    AgiError,
+    AppError,
+    AppImportError,
+    AppInvalidError,
+    CancelledRunError,
+    DiskFullError,
+    ExecutorDiedError,
+    PartitionFailedError,
+    PartitionTimeoutError,
+    ReduceFailedError,
+    ResultNotJsonError,
+    RunFailedError,
+    RunTimeoutError,
+    WorkMissingError,
+)
+from agi_env.runtime.causes import EndCause, FailureCause, FailureKind
+from agi_env.runtime.partitions import Partition
+
+MAX_TRACEBACK_CHARS = 3000
+"""How much of a traceback goes along with an error: what is sent with a gRPC status is short."""
+
+_OF_PARTITION: dict[FailureKind, type[AgiError]] = {
+    FailureKind.NOT_JSON: ResultNotJsonError,
+    FailureKind.TIMEOUT: PartitionTimeoutError,
+    FailureKind.SIGNAL: ExecutorDiedError,
+    FailureKind.OOM: ExecutorDiedError,
+    FailureKind.NO_ROOM: DiskFullError,
+}
+_OF_START: dict[FailureKind, type[AgiError]] = {
+    FailureKind.IMPORT: AppImportError,
+    FailureKind.CLASS_MISSING: AppInvalidError,
+    FailureKind.WORK_MISSING: WorkMissingError,
+}
+
+
+def partition_failed(partition: Partition, cause: FailureCause) -> AgiError:
+    """A partition failed for good."""
+    cls = _OF_PARTITION.get(cause.kind, PartitionFailedError)
+    facts = {"partition": partition.id, **_facts(cause)}
+    return cls(cause.message, where=f"partition {partition.label}", metadata=facts)
+
+
+def start_failed(cause: FailureCause) -> AgiError:
+    """The app's own code keeps every executor from starting."""
+    return _OF_START.get(cause.kind, AppError)(cause.message, metadata=_facts(cause))
+
+
+def start_timed_out(seconds: float) -> AgiError:
+    """An executor did not become ready in time."""
+    return AppError(
+        f"the worker did not start within {seconds:g} s",
+        remedy="Make start() shorter; `agi runs logs RUN` shows what it printed",
+    )
+
+
+def executors_gone(end: EndCause) -> AgiError:
+    """No executor can be kept alive."""
+    return ExecutorDiedError(
+        f"no executor stays alive; the last one {end.words} before it finished anything",
+        remedy="`agi runs logs RUN` shows what it printed last",
+        metadata={"kind": str(end.kind), "log_tail": end.log_tail[-MAX_TRACEBACK_CHARS:]},
+    )
+
+
+def reduce_failed(cause: FailureCause) -> AgiError:
+    """``reduce`` did not give a value."""
+    cls = ResultNotJsonError if cause.kind is FailureKind.NOT_JSON else ReduceFailedError
+    return cls(cause.message, where="reduce()", metadata=_facts(cause))
+
+
+def stop_failed(cause: FailureCause) -> AgiError:
+    """``stop`` failed after all the work was done."""
+    return AppError(cause.message, where="stop()", metadata=_facts(cause))
+
+
+def run_timed_out(seconds: float) -> AgiError:
+    """The run as a whole took too long."""
+    return RunTimeoutError(f"the run took longer than {seconds:g} s")
+
+
+def cancelled() -> AgiError:
+    """Somebody asked for the end."""
+    return CancelledRunError("the run was cancelled")
+
+
+def data_out_unusable(path: str, reason: str) -> AgiError:
+    """The directory for the results cannot be written."""
+    return RunFailedError(
+        f"the results cannot be stored: {reason}",
+        where=path,
+        remedy="Make data_out a directory that this user can write to",
+    )
+
+
+def _facts(cause: FailureCause) -> dict[str, str]:
+    facts = {"kind": str(cause.kind)}
+    if cause.traceback:
+        facts["traceback"] = cause.traceback[-MAX_TRACEBACK_CHARS:]
+    return facts
