@@ -92,6 +92,8 @@ class FakeRuns(RunServiceServicer):
         self.quiet_cuts: list[int] = []
         self.held = threading.Event()
         self.held.set()
+        self.settling = threading.Event()
+        self.settling.set()
 
     def _answer(self, request: object, context: grpc.ServicerContext) -> runs_pb2.Run:
         self.requests.append(request)
@@ -124,7 +126,7 @@ class FakeRuns(RunServiceServicer):
                 return
             event = Event(sequence=number, time=NOON, kind="partition_finished", data={"id": "p"})
             yield run_update_to_wire(event, number)
-        self.held.wait(20)
+        self.settling.wait(20)
         yield run_update_to_wire(self.run, 5)
 
     def ReadRunLog(self, request, context):
@@ -240,6 +242,7 @@ class FakeDaemon:
         server, self._server = self._server, None
         if server is not None:
             self.runs.held.set()
+            self.runs.settling.set()
             server.stop(grace=0).wait(10)
 
 

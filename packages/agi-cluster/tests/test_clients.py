@@ -214,7 +214,7 @@ async def test_a_watch_that_breaks_goes_on_with_every_event_once(daemon, kind):
 async def test_a_watch_survives_a_restart_of_the_daemon(daemon):
     async with AsyncClient(daemon.address) as client:
         updates, timer = [], None
-        daemon.runs.held.clear()
+        daemon.runs.settling.clear()
         async for update in client.watch_run("r1"):
             updates.append(update)
             if len(updates) == 6:
@@ -227,7 +227,7 @@ async def test_a_watch_survives_a_restart_of_the_daemon(daemon):
 
 
 def test_a_sync_watch_survives_a_restart_of_the_daemon(daemon):
-    daemon.runs.held.clear()
+    daemon.runs.settling.clear()
     updates, timer = [], threading.Timer(0.2, daemon.start)
     with Client(daemon.address) as client:
         for update in client.watch_run("r1"):
@@ -256,10 +256,10 @@ async def test_a_refused_watch_is_not_tried_again(daemon):
 
 
 async def test_leaving_a_watch_ends_its_stream(daemon):
-    daemon.runs.held.clear()
+    daemon.runs.settling.clear()
     async with AsyncClient(daemon.address) as client:
         updates = client.watch_run("r1")
         assert (await anext(updates))[0].state is RunState.RUNNING
         await updates.aclose()
-        daemon.runs.held.set()
+        daemon.runs.settling.set()
         assert (await client.get_run("r1")).id == "r1"

@@ -80,7 +80,7 @@ async def test_a_defect_is_told_by_its_incident_and_logged_with_its_trace(
     assert "business" not in str(arrived)
     (defect,) = [line for line in lines(tmp_path / "log") if line["event"] == "defect"]
     assert defect["incident"] == arrived.metadata["incident"]
-    assert defect["method"] == f"/agi.v1.RunService/{method}"
+    assert defect["where"] == f"/agi.v1.RunService/{method}"
     assert "KeyError: 'our own secret business'" in defect["trace"]
     assert "conftest.py" in defect["trace"]
 

@@ -53,7 +53,7 @@ def assert_gone(pid: int) -> None:
 
 
 async def test_a_command_gets_its_input_and_its_outputs_come_back(local: HostTransport) -> None:
-    code = "import sys; s = sys.stdin.read(); print(s.upper()); print('e', file=sys.stderr); sys.exit(3)"
+    code = "import sys; print(sys.stdin.read().upper()); print('e', file=sys.stderr); sys.exit(3)"
     done = await local.run(python(code), stdin=b"abc", deadline_s=20)
     assert (done.returncode, done.stdout, done.stderr) == (3, b"ABC\n", b"e\n")
 

@@ -121,9 +121,7 @@ def test_a_run_of_one_partition_from_start_to_settled() -> None:
     bench = Bench(a_spec(), a_plan([0]))
     assert bench.last == [StartExecutor(0, 0)]
     assert bench.ready() == [HandPartition(0, 0, "p0", 1)]
-    assert acts(bench.finish("p0")) == [HandReduce(0, 0, 1)] or acts(bench.last) == [
-        StopExecutor(0, 0)
-    ]
+    assert acts(bench.finish("p0")) == [StopExecutor(0, 0)]
     bench.send(ExecutorStopped(0, 0, None, 2.0))
     assert acts(bench.end(GONE)) == [Publish()]
     bench.send(Published("/out/r1", 3.0))
@@ -327,7 +325,7 @@ def test_results_are_reduced_once_and_then_published() -> None:
     bench = Bench(a_spec(), a_plan([0]))
     bench.ready(reduces=True)
     assert acts(bench.finish("p0")) == [HandReduce(0, 0, 1)]
-    stop = bench.send(ReduceFinished(0, 0, 1, 0.1, "cd", 2.0))
+    stop = bench.send(ReduceFinished(0, 0, 1, 0.1, "cd", 2, 2.0))
     assert acts(stop) == [StopExecutor(0, 0)]
     bench.send(ExecutorStopped(0, 0, None, 2.0))
     bench.end(GONE)
@@ -438,6 +436,20 @@ def test_a_stop_that_fails_fails_the_run(dies: bool) -> None:
     error = bench.settled().error
     assert error is not None
     assert error["code"] == "APP_FAILED"
+
+
+def test_a_stop_that_takes_too_long_is_ended_and_fails_the_run() -> None:
+    bench = Bench(a_spec(start_timeout_s=60.0), a_plan([0]))
+    bench.ready()
+    bench.finish("p0")
+    assert bench.dispatch.deadline() == 61.0
+    assert bench.send(Tick(61.0)) == [KillExecutor(0, 0)]
+    bench.end(EndCause(EndKind.SIGNAL, signal=9))
+    error = bench.settled().error
+    assert error is not None
+    assert error["metadata"]["what"] == (
+        "the executor was killed because it took too long during stop()"
+    )
 
 
 def test_a_publication_that_fails_fails_the_run() -> None:
@@ -557,7 +569,7 @@ class World:
         task = self.hands[seat][0]
         if isinstance(task, HandReduce):
             self.hands[seat].pop(0)
-            return ReduceFinished(*seat, task.attempt, 0.1, "cd", at)
+            return ReduceFinished(*seat, task.attempt, 0.1, "cd", 2, at)
         if seat not in self.began:
             self.began.add(seat)
             return PartitionBegan(*seat, task.id, task.attempt, at)

@@ -11,15 +11,15 @@ import argparse
 import asyncio
 import json
 import sys
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from agi_daemon.defects import defect, sole_cause
 from agi_daemon.instance_lock import InstanceLock
 from agi_daemon.log import get_log, open_log
 from agi_daemon.settings import DaemonSettings
 from agi_env import paths
-from agi_env.errors import AgiError, InternalError, RequestInvalidError
+from agi_env.errors import AgiError, RequestInvalidError
 
 if TYPE_CHECKING:
     from agi_daemon.compose import Compose
@@ -55,17 +55,12 @@ def run(settings: DaemonSettings, compose: Compose | None) -> None:
     ):
         try:
             _serve(settings, compose)
-        except AgiError as error:
+        except Exception as raised:
+            error = sole_cause(raised)
+            if not isinstance(error, AgiError):
+                raise defect(error, "the daemon") from raised
             _log.error("the daemon ended", code=error.code, message=str(error))
-            raise
-        except Exception as error:
-            incident = uuid.uuid4().hex[:12]
-            _log.error("the daemon ended", error=error, incident=incident)
-            raise InternalError(
-                f"the daemon ended, incident {incident}",
-                where=str(settings.log_path),
-                metadata={"incident": incident},
-            ) from error
+            raise error from raised
 
 
 def _serve(settings: DaemonSettings, compose: Compose | None) -> None:

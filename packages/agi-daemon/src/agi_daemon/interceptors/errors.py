@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-import uuid
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from agi_cluster.wire.errors import to_rpc
+from agi_daemon.defects import defect, sole_cause
 from agi_daemon.interceptors.surround import Behaviour, Context, Decoder, Surround
-from agi_daemon.log import get_log
 from agi_env.errors import AgiError, DiskFullError, InternalError, RequestInvalidError
 
-_log = get_log(__name__)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -55,19 +53,12 @@ class ErrorTranslation(Surround):
 
 def explained(error: Exception, method: str) -> AgiError:
     """The catalogue's error for what was raised; a defect is logged under an incident id."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    error = sole_cause(error)
     if isinstance(error, AgiError) and not isinstance(error, InternalError):
         return error
     if _is_disk_full(error):
         return DiskFullError(f"no space is left on the device ({error})", where=method)
-    incident = uuid.uuid4().hex[:12]
-    _log.error("defect", error=error, method=method, incident=incident)
-    if isinstance(error, InternalError):
-        return InternalError.from_metadata({**error.to_metadata(), "incident": incident})
-    return InternalError(
-        f"an internal error, incident {incident}", where=method, metadata={"incident": incident}
-    )
+    return defect(error, method)
 
 
 def _is_disk_full(error: Exception) -> bool:

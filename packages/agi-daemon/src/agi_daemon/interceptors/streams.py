@@ -13,6 +13,8 @@ import grpc
 from agi_daemon.interceptors.surround import Behaviour, Context, Surround
 from agi_env.errors import DaemonError
 
+_END = object()
+
 
 class OpenStreams(Surround):
     """Writes the answers of every stream, and closes them all when the daemon stops.
@@ -23,13 +25,13 @@ class OpenStreams(Surround):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._closing = False
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._closing = asyncio.Event()
 
     def close(self) -> None:
         """End the open streams, and each that is begun from now on, with DaemonError."""
-        self._closing = True
-        for task in self._tasks:
+        self._closing.set()
+        for task in self._waiting:
             task.cancel()
 
     def surround(
@@ -46,28 +48,28 @@ class OpenStreams(Surround):
         generate = cast("Callable[[Any, Context], AsyncGenerator[Any, None]]", behaviour)
 
         async def stream(request: Any, context: Context) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._tasks.add(task)
-            try:
-                if self._closing:
-                    raise _stopping()
-                await _write(generate(request, context), context)
-            except asyncio.CancelledError:
-                if not self._closing:
-                    raise
-                task.uncancel()
-                raise _stopping() from None
-            finally:
-                self._tasks.discard(task)
+            async with aclosing(generate(request, context)) as answers:
+                while (answer := await self._next(answers)) is not _END:
+                    await context.write(answer)
 
         return stream
 
-
-async def _write(answers: AsyncGenerator[Any, None], context: Context) -> None:
-    async with aclosing(answers) as open_answers:
-        async for answer in open_answers:
-            await context.write(answer)
+    async def _next(self, answers: AsyncGenerator[Any, None]) -> Any:
+        # Only here may a stream be cancelled: gRPC cannot send a status after half a write.
+        if self._closing.is_set():
+            raise _stopping()
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            return await anext(answers, _END)
+        except asyncio.CancelledError:
+            if not self._closing.is_set():
+                raise
+            task.uncancel()
+            raise _stopping() from None
+        finally:
+            self._waiting.discard(task)
 
 
 def _stopping() -> DaemonError:

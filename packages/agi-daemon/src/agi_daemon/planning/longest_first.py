@@ -15,7 +15,7 @@ from operator import ge, neg
 
 from agi_daemon.planning.problem import Problem
 
-STEP_BY_STEP_LIMIT = 4_000_000
+STEP_BY_STEP_LIMIT = 1_000_000
 """Comparisons (weights times distinct speeds) up to which every weight looks for its own slot."""
 
 NEARLY_EQUAL = 0.98

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heapreplace
 
 import attrs
@@ -69,15 +69,17 @@ def place(
     chosen = [UNDECIDED] * len(weights)
     for partition, index in pins.items():
         chosen[partition] = position[index]
-    bound = _place_weighty(weights, usable, chosen)
+    bound = _place_weighty(weights, usable, pins, chosen)
     if UNDECIDED in chosen:
         _place_weightless(usable, chosen)
     return _placement(weights, slots, usable, chosen, bound)
 
 
-def _place_weighty(weights: Sequence[float], usable: Sequence[Slot], chosen: list[int]) -> float:
+def _place_weighty(
+    weights: Sequence[float], usable: Sequence[Slot], pins: Iterable[int], chosen: list[int]
+) -> float:
     """Place what has a weight and is not pinned; returns the lower bound of the finish."""
-    base = _loads(weights, chosen, len(usable))
+    base = _loads([weights[each] for each in pins], [chosen[each] for each in pins], usable)
     free = [each for each, weight in enumerate(weights) if weight > 0 and chosen[each] < 0]
     free.sort(key=weights.__getitem__, reverse=True)
     sorted_weights = list(map(weights.__getitem__, free))
@@ -102,12 +104,13 @@ def _place_weightless(usable: Sequence[Slot], chosen: list[int]) -> None:
         heapreplace(queue, ((counts[slot] + 1) / usable[slot].speed, slot))
 
 
-def _loads(weights: Sequence[float], chosen: Sequence[int], slots: int) -> list[float]:
+def _loads(
+    weights: Sequence[float], chosen: Sequence[int], usable: Sequence[Slot]
+) -> list[float]:
     """Exactly rounded sums, so that the order of the partitions does not matter."""
-    held: list[list[float]] = [[] for _ in range(slots)]
+    held: list[list[float]] = [[] for _ in usable]
     for weight, slot in zip(weights, chosen, strict=True):
-        if slot >= 0:
-            held[slot].append(weight)
+        held[slot].append(weight)
     return [math.fsum(each) for each in held]
 
 
@@ -118,7 +121,7 @@ def _placement(
     chosen: Sequence[int],
     bound: float,
 ) -> Placement:
-    loads = _loads(weights, chosen, len(usable))
+    loads = _loads(weights, chosen, usable)
     finish = max((load / slot.speed for load, slot in zip(loads, usable, strict=True)), default=0.0)
     by_index = {slot.index: load for slot, load in zip(usable, loads, strict=True)}
     indexes = [slot.index for slot in usable]

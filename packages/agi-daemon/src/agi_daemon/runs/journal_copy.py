@@ -8,13 +8,17 @@ from typing import Any
 
 from attrs import evolve
 
-from agi_cluster.model.run import RunPartition
+from agi_cluster.model.run import PartitionState, RunPartition
 from agi_daemon.events import Events
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs import run_store
 from agi_daemon.runs.absorb import Absorbed, Place, absorb
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.store.store import Store
+
+RUNNING = PartitionState.RUNNING
+_ENDS_WHAT_RUNS = frozenset({"runner_started", "settled"})
+"""After these records no partition is being executed that was before."""
 
 
 class JournalCopy:
@@ -41,22 +45,32 @@ class JournalCopy:
         """
         before = record
         absorbed: list[Absorbed] = []
+        changed: set[str] = set()
         for entry in entries:
             if int(entry["seq"]) > record.journal_seq:
-                known = self._known.get(str(entry.get("id", "")))
-                one = absorb(record, entry, self._places, known)
+                one = absorb(record, entry, self._places, self._known.get(entry.get("id", "")))
                 record = one.record
                 absorbed.append(one)
-                if one.partition is not None:
-                    self._known[one.partition.id] = one.partition
+                changed |= self._learn(one)
         record = evolve(record, run=evolve(record.run, result=result))
         if record.run.progress.succeeded > before.run.progress.succeeded:
             record = evolve(record, fruitless_starts=0)
-        changed = {one.partition.id for one in absorbed if one.partition is not None}
         partitions = [self._known[each] for each in changed]
         await self._store.write(lambda tx: self._write(tx, record, absorbed, partitions))
         self._events.announce(record.subject)
         return record
+
+    def _learn(self, one: Absorbed) -> set[str]:
+        """Take note of what a record says of partitions; return the ids of those."""
+        if one.partition is not None:
+            self._known[one.partition.id] = one.partition
+            return {one.partition.id}
+        if one.fact.kind not in _ENDS_WHAT_RUNS:
+            return set()
+        running = {each for each, known in self._known.items() if known.state is RUNNING}
+        for each in running:
+            self._known[each] = evolve(self._known[each], state=PartitionState.WAITING)
+        return running
 
     def _write(
         self,

@@ -124,6 +124,7 @@ class ReduceFinished:
     attempt: int
     seconds: float
     sha256: str
+    bytes: int
     at: float
 
 

@@ -53,7 +53,7 @@ class FrameSocket:
             pass
 
     def close(self) -> None:
-        """Let go of the socket; doing it twice is allowed."""
+        """Let go of the socket."""
         self._loop.remove_reader(self._link)
         self._loop.remove_writer(self._link)
         self._link.close()

@@ -35,16 +35,6 @@ CREATE TABLE installations (
 CREATE INDEX installations_by_app ON installations (app, number);
 CREATE INDEX installations_unsettled ON installations (number) WHERE NOT settled;
 
--- The release that was last installed of each app, to say what changed since.
-CREATE TABLE releases (
-    app TEXT NOT NULL,
-    role TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    inputs TEXT NOT NULL,
-    installed REAL NOT NULL,
-    PRIMARY KEY (app, role)
-) STRICT;
-
 CREATE TABLE plans (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

@@ -1,0 +1,1 @@
+"""The commands, one module for each word after ``agi``; a module is imported when it is used."""

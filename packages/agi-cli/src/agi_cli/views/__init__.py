@@ -1,0 +1,2 @@
+"""What people see: resources as tables and trees, made with rich. They compute and print nothing.
+"""
