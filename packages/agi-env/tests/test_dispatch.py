@@ -199,7 +199,7 @@ def test_a_partition_whose_executor_dies_is_attempted_again_and_the_ready_one_is
     assert failed.fields["cause"]["kind"] == "signal"
     assert start == StartExecutor(0, 0)
     again = [each for each in bench.ready() if isinstance(each, HandPartition)]
-    assert again == [HandPartition(0, 0, "p0", 2), HandPartition(0, 0, "p1", 2)]
+    assert again == [HandPartition(0, 0, "p0", 2), HandPartition(0, 0, "p1", 1)]
 
 
 def test_a_partition_that_kills_its_executor_three_times_fails_and_the_others_go_on() -> None:
@@ -209,7 +209,7 @@ def test_a_partition_that_kills_its_executor_three_times_fails_and_the_others_go
         bench.begin("p0", attempt)
         bench.end()
     bench.ready()
-    bench.finish("p1", 4)
+    bench.finish("p1")
     bench.send(ExecutorStopped(0, 0, None, 2.0))
     bench.end(GONE)
     settle = bench.settled()
@@ -247,7 +247,7 @@ def test_a_partition_that_takes_too_long_is_killed_and_fails_for_good() -> None:
     bench.end(EndCause(EndKind.SIGNAL, signal=9))
     assert bench.dispatch.ledger.failed["p0"].kind is FailureKind.TIMEOUT
     bench.ready()
-    bench.finish("p1", 2)
+    bench.finish("p1")
     assert bench.dispatch.ledger.complete
 
 

@@ -78,7 +78,7 @@ def test_a_class_that_subclasses_nothing_will_do(toy_run: Any) -> None:
         ("class Toy: pass", "APP_PARTITIONS_FAILED", "Toy(env, **args) raised TypeError"),
         (HEAD + "        return 3", "APP_PARTITIONS_FAILED", "TypeError"),
         (HEAD + "        raise SystemExit(3)", "APP_PARTITIONS_FAILED", "sys.exit(3)"),
-        (HEAD + "        return ['a']", "APP_PARTITIONS_FAILED", "no identifier"),
+        (HEAD + "        return ['a']", "APP_PARTITIONS_FAILED", "named 'a', which is no Partition"),
         (HEAD + "        return [Partition('a', 'a', -1)]", "APP_PARTITIONS_FAILED", "weight"),
         (HEAD + "        return [Partition('a', 'a', 1, {1})]", "APP_PARTITIONS_FAILED", "JSON"),
         (HEAD + "        return [Partition('a', 'a')] * 2", "APP_PARTITIONS_FAILED", "two"),

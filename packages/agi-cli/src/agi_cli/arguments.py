@@ -27,6 +27,15 @@ def app_reference(app: str) -> str:
     return AgiEnv(app).reference
 
 
+def app_name(app: str) -> str:
+    """The name of an app that a list is narrowed to; empty for none.
+
+    Raises:
+        AppNotFoundError: No app can have this name.
+    """
+    return AgiEnv(app.removeprefix("apps/")).name if app else ""
+
+
 def mode_of(text: str | None) -> Mode | None:
     """The mode with this number; None leaves it to the settings.
 
@@ -56,9 +65,7 @@ def selection_of(
         if host in chosen:
             raise RequestInvalidError(f"{host} is given twice", where="--worker")
         chosen[host] = slots
-    return Selection(
-        scheduler=_scheduler(scheduler), workers=chosen, cores_per_slot=cores_per_slot
-    )
+    return Selection(scheduler=_scheduler(scheduler), workers=chosen, cores_per_slot=cores_per_slot)
 
 
 def app_args(pairs: Sequence[str] | None) -> dict[str, Any]:

@@ -80,9 +80,7 @@ AppArgs = Annotated[
 ]
 NoInstall = Annotated[
     bool,
-    typer.Option(
-        "--no-install", help="Refuse where the current sources are not installed yet."
-    ),
+    typer.Option("--no-install", help="Refuse where the current sources are not installed yet."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only check; change nothing.")]
 Verbose = Annotated[

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from attrs import field, frozen
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
+from agi_cli.listing import Listing
 from agi_cluster.api.v1 import apps_pb2, hosts_pb2, plans_pb2, runs_pb2
 from agi_cluster.model.app import App, AppSettings
 from agi_cluster.model.daemon import DaemonInfo
@@ -25,3 +25,43 @@ from agi_cluster.wire.plan import plan_to_wire, planned_partition_to_wire
 from agi_cluster.wire.run import run_to_wire
 from agi_cluster.wire.run_partition import run_partition_to_wire
 from agi_cluster.wire.snippet import snippet_to_wire
+
+_MESSAGES: dict[type, Callable[[Any], Message]] = {
+    App: app_to_wire,
+    AppSettings: settings_to_wire,
+    DaemonInfo: daemon_to_wire,
+    Host: host_to_wire,
+    Installation: installation_to_wire,
+    Plan: plan_to_wire,
+    PlannedPartition: planned_partition_to_wire,
+    Run: run_to_wire,
+    RunPartition: run_partition_to_wire,
+    Snippet: snippet_to_wire,
+}
+
+_LISTS: dict[type, tuple[Callable[..., Message], str]] = {
+    App: (apps_pb2.ListAppsResponse, "apps"),
+    Host: (hosts_pb2.ListHostsResponse, "hosts"),
+    Plan: (plans_pb2.ListPlansResponse, "plans"),
+    PlannedPartition: (plans_pb2.ListPlanPartitionsResponse, "partitions"),
+    Run: (runs_pb2.ListRunsResponse, "runs"),
+    RunPartition: (runs_pb2.ListRunPartitionsResponse, "partitions"),
+}
+
+
+def json_text(value: object) -> str:
+    """A resource, or a `Listing` as the response of its list method, in JSON.
+
+    Fields that hold their default are there too: a mode of 0 is a fact.
+    """
+    return MessageToJson(
+        _message(value), always_print_fields_with_no_presence=True, ensure_ascii=False
+    )
+
+
+def _message(value: object) -> Message:
+    if isinstance(value, Listing):
+        response, field = _LISTS[value.kind]
+        items = [_MESSAGES[value.kind](item) for item in value.items]
+        return response(**{field: items, "next_page_token": value.next_page_token})
+    return _MESSAGES[type(value)](value)

@@ -1,2 +1,4 @@
-"""What people see: resources as tables and trees, made with rich. They compute and print nothing.
+"""What people see: resources as tables and trees, made with rich.
+
+A view is computed from values; it asks nobody and prints nothing.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from agi_cluster.model.installation import Installation
 from agi_cluster.model.run import Run
 
 logger = logging.getLogger("agi")
+
+_FOR_PROGRAMS = frozenset({"epoch", "sha256"})
 
 Watched = TypeVar("Watched", Run, Installation)
 
@@ -41,7 +43,6 @@ class Progress:
         A caller that is cancelled, or loses the daemon, stops following; what is followed goes on.
         """
         last, over = started, False
-        self.say(1, f"{self._name}: accepted")
         try:
             async with aclosing(updates):
                 async for update, _ in updates:
@@ -72,9 +73,18 @@ class Progress:
 
 def event_line(event: Event) -> str:
     """An event in one line: ``partition finished: id=EWR-01 seconds=0.21``."""
-    facts = " ".join(f"{key}={_fact(value)}" for key, value in event.data.items() if value != "")
-    words = event.kind.replace("_", " ")
+    words, facts = event.kind.replace("_", " "), " ".join(_facts(event.data))
     return f"{words}: {facts}" if facts else words
+
+
+def _facts(data: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in data.items():
+        if key in _FOR_PROGRAMS or value is None or value == "":
+            continue
+        if isinstance(value, Mapping):
+            yield from _facts(value)
+        else:
+            yield f"{key}={_fact(value)}"
 
 
 def _fact(value: Any) -> str:

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
-import structlog
 from attrs import evolve
 
 from agi_cluster.model.event import Event
@@ -17,6 +16,7 @@ from agi_cluster.model.requests import CreateInstallation
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.slots import for_mode
+from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install import installation_store
@@ -29,10 +29,9 @@ from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
 from agi_daemon.store.store import Store
 from agi_env.app import App, full_name
-from agi_env.errors import AgiError, InternalError
+from agi_env.errors import AgiError
 from agi_env.settings import Settings
 
-_log = structlog.get_logger(__name__)
 _VERBOSITY = {Phase.REALISING: 2, Phase.CHECKED: 2, Phase.FAILED: 0}
 
 
@@ -151,8 +150,7 @@ class Installations:
         except AgiError as error:
             settled = _failed(record.installation, error)
         except Exception as error:  # noqa: BLE001 - the boundary: logged, and the installation says it
-            _log.exception("an installation failed", installation=record.installation.id)
-            settled = _failed(record.installation, InternalError(f"installing: {error!r}"))
+            settled = _failed(record.installation, defect(error, where=record.subject))
         await self._save(evolve(record, installation=settled), [_settled_fact(settled)])
 
     async def _install(self, record: InstallationRecord) -> Installation:

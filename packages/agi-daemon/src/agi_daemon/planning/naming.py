@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from typing import Any
 
 from agi_daemon.apps.resolution import Resolution
 from agi_daemon.transport.host_transport import Completed, HostTransport
-from agi_env.errors import HostCommandTimeoutError, PartitionsFailedError, error_from
+from agi_env.errors import AgiError, HostCommandTimeoutError, PartitionsFailedError, error_from
 from agi_env.runtime.partitions import Partition
 
 DEADLINE_S = 120.0
 """Seconds that an app has to name its partitions."""
+
+_MARGIN_S = 15.0  # the child keeps its time itself and ends tidily, unless it is stuck
 
 MOST_BYTES = 512 * 1024 * 1024
 """What the names, labels, weights and payloads of all partitions may amount to as JSON."""
@@ -39,31 +41,35 @@ async def name_partitions(
         "args": resolution.args,
         "data_in": resolution.data_in,
         "data_out": resolution.data_out,
+        "timeout_s": DEADLINE_S,
     }
     try:
         completed = await transport.run(
             [f"{build}/bin/python", "-m", "agi_env.runtime.naming"],
             stdin=json.dumps(request).encode(),
-            deadline_s=DEADLINE_S,
+            deadline_s=DEADLINE_S + _MARGIN_S,
             max_output_bytes=MOST_BYTES,
         )
     except HostCommandTimeoutError as error:
         raise PartitionsFailedError(
             f"partitions() did not end within {DEADLINE_S:g} s", where=resolution.app
         ) from error
-    return list(_read(completed, resolution.app))
-
-
-def _read(completed: Completed, app: str) -> Iterator[Partition]:
-    for line in completed.stdout.splitlines():
-        facts = json.loads(line)
-        if "error" in facts:
-            raise error_from(facts["error"]["code"], facts["error"]["metadata"])
-        yield Partition(facts["id"], facts["label"], facts["weight"], facts["payload"])
     if completed.returncode != 0:
-        lines = completed.stderr.decode(errors="replace").strip().splitlines()
-        said = f": {lines[-1]}" if lines else ""
-        raise PartitionsFailedError(
-            f"the process that names the partitions ended with {completed.returncode}{said}",
-            where=app,
-        )
+        raise _failure(completed, resolution.app)
+    return [_partition(json.loads(line)) for line in completed.stdout.splitlines()]
+
+
+def _partition(facts: dict[str, Any]) -> Partition:
+    return Partition(facts["id"], facts["label"], facts["weight"], facts["payload"])
+
+
+def _failure(completed: Completed, app: str) -> AgiError:
+    """The error in the last line, or else how the process ended and what it said last."""
+    lines = completed.stdout.splitlines()
+    if lines and lines[-1].startswith(b'{"error": '):
+        error = json.loads(lines[-1])["error"]
+        return error_from(error["code"], {**error["metadata"], "app": app})
+    said = completed.stderr.decode(errors="replace").strip().splitlines()
+    words = f": {said[-1]}" if said else ""
+    what = f"the process that names the partitions ended with {completed.returncode}{words}"
+    return PartitionsFailedError(what, where=app)

@@ -13,7 +13,7 @@ from agi_daemon.planning.balancing import balance
 from agi_daemon.planning.bounds import lower_bound
 from agi_daemon.planning.problem import Problem
 from agi_daemon.planning.requirements import NO_PINS, Requirements
-from agi_daemon.planning.slots import Slot
+from agi_daemon.planning.slots import Slot, spread_over_hosts
 
 UNDECIDED = -1
 
@@ -50,7 +50,8 @@ def place(
     """Choose a slot for every partition so that the last slot is done early.
 
     The same arguments give the same placement everywhere. It does not finish later than
-    longest-first placement, and is improved on where that leaves a gap.
+    longest-first placement, and is improved on where that leaves a gap. Where slots are equally
+    good, hosts take turns, in the order of the indexes of their slots.
 
     Args:
         weights: The weight of every partition, 0 or above; 0 means negligible or unknown, and
@@ -64,7 +65,7 @@ def place(
             holds, a pin names what is not there or is excluded, two slots have one index, or no
             slot is left.
     """
-    usable = Requirements(weights, slots, pins, excluded).check()
+    usable = spread_over_hosts(Requirements(weights, slots, pins, excluded).check())
     position = {slot.index: position for position, slot in enumerate(usable)}
     chosen = [UNDECIDED] * len(weights)
     for partition, index in pins.items():
@@ -104,9 +105,7 @@ def _place_weightless(usable: Sequence[Slot], chosen: list[int]) -> None:
         heapreplace(queue, ((counts[slot] + 1) / usable[slot].speed, slot))
 
 
-def _loads(
-    weights: Sequence[float], chosen: Sequence[int], usable: Sequence[Slot]
-) -> list[float]:
+def _loads(weights: Sequence[float], chosen: Sequence[int], usable: Sequence[Slot]) -> list[float]:
     """Exactly rounded sums, so that the order of the partitions does not matter."""
     held: list[list[float]] = [[] for _ in usable]
     for weight, slot in zip(weights, chosen, strict=True):

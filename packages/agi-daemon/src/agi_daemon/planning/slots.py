@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -47,10 +48,19 @@ def slot_names(slots: Iterable[Slot]) -> dict[int, str]:
 
     The name means the same in two plans whose hosts differ; the index does not.
     """
-    seen: dict[str, int] = {}
-    names: dict[int, str] = {}
+    return {slot.index: f"{slot.host}/{rank}" for slot, rank in _ranked(slots)}
+
+
+def spread_over_hosts(slots: Iterable[Slot]) -> list[Slot]:
+    """First the first slot of every host, then the second of every host, and so on.
+
+    Placed in this order, a few partitions do not crowd on one host while others are idle.
+    """
+    return [slot for slot, _ in sorted(_ranked(slots), key=lambda ranked: ranked[1])]
+
+
+def _ranked(slots: Iterable[Slot]) -> Iterator[tuple[Slot, int]]:
+    seen: Counter[str] = Counter()
     for slot in sorted(slots, key=lambda slot: slot.index):
-        rank = seen.get(slot.host, 0)
-        names[slot.index] = f"{slot.host}/{rank}"
-        seen[slot.host] = rank + 1
-    return names
+        yield slot, seen[slot.host]
+        seen[slot.host] += 1

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from attrs import evolve, frozen
 
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
+from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.builds import Builds
+from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_directory, run_store
@@ -24,9 +25,9 @@ from agi_daemon.runs.leases import CoreLeases, Demand
 from agi_daemon.runs.next_step import Step, next_step
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.store.store import Store
-from agi_env.errors import AgiError, CancelledRunError, InternalError, RunnerLostError
+from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
 
-_log = structlog.get_logger(__name__)
+_log = get_log(__name__)
 
 MOST_BROKEN_LINES = 12
 """Lines to a runner that broke in a row without a record, after which the run is given up."""
@@ -64,10 +65,10 @@ class RunDriver:
 
     async def drive(self) -> None:
         """Take steps until the run is settled."""
-        log = _log.bind(run=self._record.run.id)
         try:
             while (step := next_step(self._record)) is not Step.DONE:
-                log.info("step", step=step.name, state=self._record.run.state.value)
+                run = self._record.run
+                _log.info("step", run=run.id, step=step.name, state=run.state.value)
                 await self._take(step)
         finally:
             if self._record.run.state.settled:
@@ -88,8 +89,8 @@ class RunDriver:
         except AgiError as error:
             await self._settle(RunState.FAILED, error)
         except Exception as error:  # noqa: BLE001 - the boundary: logged, and the run says it
-            _log.exception("a step of a run failed", run=self._record.run.id, step=step.name)
-            await self._settle(RunState.FAILED, InternalError(f"step {step.name}: {error!r}"))
+            told = defect(error, where=f"run {self._record.run.id}, {step.name}")
+            await self._settle(RunState.FAILED, told)
 
     async def _lease(self) -> None:
         record = self._record
@@ -175,7 +176,8 @@ class RunDriver:
     async def _after_a_loss(self, line: Attachment) -> None:
         """Count what was lost: the runner itself, or only the line to it."""
         record = self._record
-        _log.warning("runner gone" if line.gone else "line broken", said=line.complaint())
+        event = "runner gone" if line.gone else "line broken"
+        _log.warning(event, run=record.run.id, said=line.complaint())
         if line.gone:
             lost = Fact(kind="runner_lost", data={"exit": dict(line.gone)})
             self._record = evolve(record, fruitless_starts=record.fruitless_starts + 1)

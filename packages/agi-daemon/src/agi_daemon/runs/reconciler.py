@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
+from agi_daemon.log import get_log
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts, RunDriver
 from agi_daemon.runs.leases import Demand
 from agi_daemon.runs.record import RunRecord
 
-_log = structlog.get_logger(__name__)
+_log = get_log(__name__)
 
 
 class Reconciler:
@@ -58,4 +57,4 @@ class Reconciler:
         self._drivers.pop(run_id, None)
         self._tasks.pop(run_id, None)
         if not task.cancelled() and (error := task.exception()):
-            _log.error("a run is driven no more", run=run_id, error=repr(error))
+            _log.error("a run is driven no more", run=run_id, error=error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import functools
+from typing import TYPE_CHECKING
 
 from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import SNIPPET_API, Snippet, SnippetKind
@@ -13,6 +14,9 @@ from agi_daemon.snippets.literal import literal
 from agi_daemon.store.store import Store
 from agi_env.mode import Mode
 from agi_env.settings import Settings
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _FUNCTIONS = {
     SnippetKind.INSTALL: "install",
@@ -35,7 +39,11 @@ def _entry(value: object, key: str) -> str:
     return literal(value, indent=8, used=len(literal(key)) + 3)
 
 
-def _environment() -> Environment:
+@functools.cache
+def _template() -> Template:
+    # The import takes a third of the daemon's start, and most daemons render nothing.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     # What is rendered is Python, not HTML: `literal` does the quoting.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("agi_daemon.snippets", "."),
@@ -45,7 +53,7 @@ def _environment() -> Environment:
     )
     environment.filters["literal"] = literal
     environment.filters["entry"] = _entry
-    return environment
+    return environment.get_template("snippet.py.jinja")
 
 
 class Snippets:
@@ -77,24 +85,20 @@ def render(app: str, settings: Settings, kind: SnippetKind) -> str:
     )
     install = kind is SnippetKind.INSTALL
     given = {} if install else settings.args
-    return (
-        _environment()
-        .get_template("snippet.py.jinja")
-        .render(
-            api=SNIPPET_API,
-            purpose=_PURPOSES[kind],
-            digest=settings.digest,
-            kind=kind.value,
-            app=app,
-            verbose=settings.verbose,
-            workers=selection.workers if mode & (Mode.CLUSTER | Mode.POOL) else {},
-            scheduler=selection.scheduler if Mode.CLUSTER in mode else "",
-            args={key: value for key, value in given.items() if key not in _RESERVED},
-            withheld=sorted(_RESERVED & given.keys()),
-            function=_FUNCTIONS[kind],
-            mode_field="modes_enabled" if install else "mode",
-            mode=int(settings.modes_enabled if install else mode),
-            words=mode.words,
-            origin=settings.digest if kind is SnippetKind.RUN else "",
-        )
+    return _template().render(
+        api=SNIPPET_API,
+        purpose=_PURPOSES[kind],
+        digest=settings.digest,
+        kind=kind.value,
+        app=app,
+        verbose=settings.verbose,
+        workers=selection.workers if mode & (Mode.CLUSTER | Mode.POOL) else {},
+        scheduler=selection.scheduler if Mode.CLUSTER in mode else "",
+        args={key: value for key, value in given.items() if key not in _RESERVED},
+        withheld=sorted(_RESERVED & given.keys()),
+        function=_FUNCTIONS[kind],
+        mode_field="modes_enabled" if install else "mode",
+        mode=int(settings.modes_enabled if install else mode),
+        words=mode.words,
+        origin=settings.digest if kind is SnippetKind.RUN else "",
     )

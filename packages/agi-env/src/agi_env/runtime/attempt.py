@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -39,6 +40,9 @@ class Stored:
 
 def create(directory: Path) -> Path:
     """Make the directory of an attempt; the private, empty ``out`` in it."""
+    if directory.exists():
+        # Whoever made it died before anybody heard of it.
+        shutil.rmtree(directory)
     out = directory / OUT_DIRECTORY
     out.mkdir(parents=True)
     return out

@@ -207,8 +207,7 @@ class Dispatch:
                 self._finished(seat, event)
             case events.PartitionFailed():
                 if seat.answer(event.id, event.attempt):
-                    self.ledger.failed[event.id] = event.cause
-                    self._append("partition_failed", **_facts(event), final=True)
+                    self._failed(seat, event.id, event.attempt, event.cause)
             case events.ReduceFinished():
                 self._reduction_finished(seat, event)
             case events.ReduceFailed():
@@ -226,6 +225,17 @@ class Dispatch:
             self._append("partition_finished", **_facts(event))
             accepted = Accepted(self._epoch, event.attempt, event.seconds, event.sha256)
             self.ledger.finished[event.id] = accepted
+
+    def _failed(
+        self, seat: Seat, name: str, attempt: int, cause: FailureCause, *, final: bool = True
+    ) -> None:
+        if final:
+            self.ledger.failed[name] = cause
+        error = verdict.partition_failed(self.ledger.partition(name), cause)
+        said = {"error": {"code": error.code, "metadata": error.to_metadata()}}
+        where = {"slot": seat.slot, "executor": seat.executor}
+        what = {"id": name, "attempt": attempt, "final": final}
+        self._append("partition_failed", **where, **what, cause={**cause.to_dict(), **said})
 
     def _reduction_finished(self, seat: Seat, event: events.ReduceFinished) -> None:
         if seat.reducing:
@@ -270,6 +280,8 @@ class Dispatch:
             self._lost_partition(seat, running, end)
         seat.vacate(at)
         for handed in in_hand:
+            if handed is not running:
+                self.ledger.give_back(handed.id)
             if not self.ledger.decided(handed.id):
                 self._queue(handed.id, seat.slot)
         if starting and killed is EndKind.TIMEOUT:
@@ -287,11 +299,7 @@ class Dispatch:
             limit = self._spec.partition_timeout_s or 0.0
             message = f"work() took longer than {limit:g} s"
             cause = FailureCause(FailureKind.TIMEOUT, message, log_tail=end.log_tail)
-        if final:
-            self.ledger.failed[handed.id] = cause
-        where = {"slot": seat.slot, "executor": seat.executor}
-        what = {"id": handed.id, "attempt": handed.attempt, "cause": cause.to_dict()}
-        self._append("partition_failed", **where, **what, final=final)
+        self._failed(seat, handed.id, handed.attempt, cause, final=final)
 
     def _lost_reduction(self, end: EndCause, at: float) -> None:
         if self._reductions >= self._spec.max_attempts:

@@ -46,6 +46,10 @@ class Ledger:
         self._attempts[name] = self._attempts.get(name, 0) + 1
         return self._attempts[name]
 
+    def give_back(self, name: str) -> None:
+        """Take back the last attempt: it is certain that it never began."""
+        self._attempts[name] -= 1
+
     def count_death(self, name: str) -> int:
         """Count one more executor that died at this partition; how many that makes."""
         self._deaths[name] = self._deaths.get(name, 0) + 1

@@ -1,10 +1,10 @@
 """Naming: the bounded child that asks the manager side of an app for its partitions.
 
 ``python -m agi_env.runtime.naming`` reads one JSON request on stdin, with ``app``, ``target``,
-``mode``, ``verbose``, ``args``, ``data_in`` and ``data_out``, and writes each partition as a line
-of JSON on stdout. What the app itself prints goes to stderr. When it fails, the last line is
-``{"error": {"code": ..., "metadata": {...}}}`` and the exit code is 1. Its time and its output are
-bounded by whoever runs it.
+``mode``, ``verbose``, ``args``, ``data_in``, ``data_out`` and ``timeout_s``, and writes each
+partition as a line of JSON on stdout. What the app itself prints goes to stderr. When it fails, the
+last line is ``{"error": {"code": ..., "metadata": {...}}}`` and the exit code is 1. Nothing that
+the app started is left when it ends. Its output is bounded by whoever runs it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from agi_env.errors import (
     PartitionsFailedError,
     RequestInvalidError,
 )
+from agi_env.runtime import bounded_child
 from agi_env.runtime.app_class import AppClassError, describe, manager_class
 from agi_env.runtime.app_context import AppContext
 from agi_env.runtime.app_traceback import app_traceback
 from agi_env.runtime.causes import FailureKind
 from agi_env.runtime.partitions import Partition
+
+DEFAULT_TIMEOUT_S = 120.0
+"""Seconds that an app has to name its partitions, unless the request says otherwise."""
 
 
 def partitions(request: dict[str, Any]) -> Iterator[Partition]:
@@ -57,15 +61,39 @@ def partitions(request: dict[str, Any]) -> Iterator[Partition]:
 
 def main() -> int:
     """Run as a program."""
+    try:
+        request = _request()
+        timeout_s = _timeout(request)
+    except AgiError as error:
+        return _failed(sys.stdout, error)
+    ended = bounded_child.run(lambda: _name(request), timeout_s)
+    if ended.late:
+        return _cut_off(f"partitions() did not end within {timeout_s:g} s")
+    if ended.code not in (0, 1):
+        return _cut_off(f"the process {ended.words} during partitions()")
+    return ended.code
+
+
+def _name(request: dict[str, Any]) -> int:
     with _own_stdout() as output:
         try:
-            for partition in partitions(_request()):
+            for partition in partitions(request):
                 output.write(json.dumps(partition.to_dict()) + "\n")
         except AgiError as error:
-            answer = {"code": error.code, "metadata": error.to_metadata()}
-            output.write(json.dumps({"error": answer}) + "\n")
-            return 1
+            return _failed(output, error)
     return 0
+
+
+def _cut_off(what: str) -> int:
+    # The child may have ended in the middle of a line.
+    sys.stdout.write("\n")
+    return _failed(sys.stdout, PartitionsFailedError(what))
+
+
+def _failed(output: TextIO, error: AgiError) -> int:
+    answer = {"code": error.code, "metadata": error.to_metadata()}
+    output.write(json.dumps({"error": answer}) + "\n")
+    return 1
 
 
 def _own_stdout() -> TextIO:
@@ -83,6 +111,13 @@ def _request() -> dict[str, Any]:
     if not isinstance(request, dict):
         raise RequestInvalidError("the request for partitions is no JSON object")
     return request
+
+
+def _timeout(request: dict[str, Any]) -> float:
+    match request.get("timeout_s", DEFAULT_TIMEOUT_S):
+        case int() | float() as seconds if seconds > 0:
+            return float(seconds)
+    raise RequestInvalidError("the request for partitions has no usable timeout_s")
 
 
 def _context(request: dict[str, Any]) -> tuple[AppContext, dict[str, Any]]:
@@ -129,17 +164,33 @@ def _asked(call: Callable[[], Any], what: str) -> Any:
     except StopIteration:
         raise
     except BaseException as error:
-        message = f"{what} raised {describe(error)}"
+        message = f"{what} {_what_it_did(error)}"
         facts = {"traceback": app_traceback(error)}
         raise PartitionsFailedError(message, metadata=facts) from error
 
 
+def _what_it_did(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({error.code!r})"
+    return f"raised {describe(error)}"
+
+
 def _checked(named: Any) -> Partition:
+    if not hasattr(named, "id"):
+        raise PartitionsFailedError(
+            f"partitions() named {_shown(named)}, which is no Partition",
+            remedy="Yield Partition.of(id=...) for each piece of work",
+        )
     facts = {name: getattr(named, name, None) for name in ("id", "label", "weight", "payload")}
     try:
         return Partition.of(**facts)
     except AgiError as error:
         raise PartitionsFailedError(error.what, where=error.where or "partitions()") from error
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 if __name__ == "__main__":

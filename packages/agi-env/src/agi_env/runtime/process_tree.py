@@ -86,18 +86,7 @@ def marked(variable: str, value: str) -> list[Process]:
 
 def kill(process: Process) -> None:
     """Send SIGKILL to this very process; one that has ended is passed over."""
-    try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        now = find(process.pid)
-        if now is not None and now.start_time == process.start_time:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # ended meanwhile, or became another user's
-        return
-    finally:
-        os.close(handle)
+    _send(process, signal.SIGKILL)
 
 
 def kill_tree(pid: int, timeout_s: float = 5.0) -> list[Process]:
@@ -113,15 +102,17 @@ def kill_tree(pid: int, timeout_s: float = 5.0) -> list[Process]:
         What could not be killed in time, such as a process that waits for a dead disk.
     """
     deadline = time.monotonic() + timeout_s
-    # The root goes last: without it, its descendants would have another parent and not be found.
+    root = find(pid)
+    if root is None:
+        return []
+    # The root goes last, for without it its descendants would not be found; and starts no more.
+    _send(root, signal.SIGSTOP)
     while left := descendants(pid):
         _kill_all(left)
         if time.monotonic() > deadline:
             break
         time.sleep(_PAUSE_S)
-    root = find(pid)
-    if root is not None:
-        kill(root)
+    kill(root)
     return left
 
 
@@ -206,6 +197,21 @@ def _environment(pid: int) -> list[bytes]:
         return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:  # it has ended, or belongs to somebody else
         return []
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        now = find(process.pid)
+        if now is not None and now.start_time == process.start_time:
+            signal.pidfd_send_signal(handle, number)
+    except (ProcessLookupError, PermissionError):  # ended meanwhile, or became another user's
+        return
+    finally:
+        os.close(handle)
 
 
 def _kill_all(processes: list[Process]) -> None:

@@ -1,0 +1,92 @@
+"""``agi daemon``: start and stop the daemon, ask how it is."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from pathlib import Path
+
+import typer
+
+from agi_cli.options import DryRun, Format, Output
+from agi_cli.session import Session, session_of
+from agi_cli.views.daemon import daemon_facts
+from agi_cluster.model.daemon import DaemonInfo
+from agi_env import paths
+from agi_env.errors import DaemonError, OutOfTimeError
+
+STOP_TIMEOUT = 30.0
+"""Seconds that a daemon has to end."""
+
+_POLL = 0.05
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.callback()
+def daemon() -> None:
+    """Start and stop the daemon, ask how it is. Runs go on while it is away."""
+
+
+@app.command()
+def start(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """Start the daemon, unless it runs."""
+    session = session_of(context)
+    before = _running(session)
+    with session.client() as client:
+        found = client.get_daemon()
+    session.say("it runs already" if before else "started")
+    session.show(output, found, lambda: daemon_facts(found))
+
+
+@app.command()
+def status(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """Show the daemon; exit code 7 where none runs."""
+    session = session_of(context)
+    with session.client(start_daemon=False) as client:
+        found = client.get_daemon()
+    session.show(output, found, lambda: daemon_facts(found))
+
+
+@app.command()
+def stop(context: typer.Context, dry_run: DryRun = False, output: Output = Format.TABLE) -> None:
+    """Stop the daemon, and return when it has ended; runs go on and the next one takes them up."""
+    session = session_of(context)
+    with session.client(start_daemon=False) as client:
+        found = client.stop_daemon(validate_only=dry_run)
+    if not dry_run:
+        _await_end(found)
+        session.say("stopped")
+    session.show(output, found, lambda: daemon_facts(found))
+
+
+def _running(session: Session) -> bool:
+    try:
+        with session.client(start_daemon=False) as client:
+            client.get_daemon()
+    except DaemonError:
+        return False
+    return True
+
+
+def _await_end(daemon: DaemonInfo) -> None:
+    """Wait until nobody holds the state directory: then the next daemon can start."""
+    lock = paths.daemon_lock_path(Path(daemon.state_directory))
+    deadline = time.monotonic() + STOP_TIMEOUT
+    while _held(lock):
+        if time.monotonic() > deadline:
+            raise OutOfTimeError(
+                f"the daemon did not end within {STOP_TIMEOUT:g} s", where=f"pid {daemon.pid}"
+            )
+        time.sleep(_POLL)
+
+
+def _held(lock: Path) -> bool:
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False

@@ -1,0 +1,79 @@
+"""``agi run``: run an app, watch it, report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agi_cli.arguments import app_args, app_reference, mode_of, selection_of
+from agi_cli.completion import plans
+from agi_cli.following import follow_run
+from agi_cli.options import (
+    App,
+    AppArgs,
+    CoresPerSlot,
+    DryRun,
+    Format,
+    ModeNumber,
+    NoInstall,
+    Output,
+    Scheduler,
+    Verbose,
+    Workers,
+)
+from agi_cli.reporting import report
+from agi_cli.session import session_of
+from agi_cli.views.run import run_report
+from agi_cluster.model.requests import StartRun
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    name: App,
+    *,
+    mode: ModeNumber = None,
+    workers: Workers = None,
+    scheduler: Scheduler = "",
+    cores_per_slot: CoresPerSlot = 0,
+    args: AppArgs = None,
+    plan: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Execute this plan instead of a new one.", autocompletion=plans
+        ),
+    ] = "",
+    no_install: NoInstall = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return as soon as the run is accepted.")
+    ] = False,
+    dry_run: DryRun = False,
+    verbose: Verbose = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Run APP, watch it, and print its report.
+
+    Ctrl-C stops watching (exit code 130), never the run. A run that failed ends this with the exit
+    code of its error, one that was cancelled with 12.
+    """
+    session = session_of(context)
+    request = StartRun(
+        app=app_reference(name),
+        mode=mode_of(mode),
+        selection=selection_of(workers, scheduler, cores_per_slot),
+        args=app_args(args),
+        plan=plan,
+        no_install=no_install,
+        verbose=verbose,
+    )
+    with session.client() as client:
+        accepted = client.start_run(request, validate_only=dry_run)
+        if dry_run or detach:
+            session.show(output, accepted, lambda: run_report(accepted, ()))
+            if detach and not dry_run:
+                session.say(f"`agi runs watch {accepted.id}` follows it")
+            return
+        report(session, client, follow_run(session, client, accepted, verbose), output)

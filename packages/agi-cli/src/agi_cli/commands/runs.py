@@ -1,0 +1,134 @@
+"""``agi runs``: look at runs, follow, cancel them, read their logs."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from agi_cli.arguments import app_name
+from agi_cli.completion import apps
+from agi_cli.following import follow_run
+from agi_cli.listing import fetched
+from agi_cli.options import DryRun, Format, Limit, Output, RunName, Verbose
+from agi_cli.reporting import report
+from agi_cli.session import session_of
+from agi_cli.views.run import partition_table, run_report, run_table
+from agi_cluster.model.page import Page
+from agi_cluster.model.run import Run, RunPartition, RunState
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=False)
+
+
+@app.callback()
+def runs() -> None:
+    """Look at runs, follow, cancel them, read their logs."""
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Option("--app", metavar="APP", help="Only of this app.", autocompletion=apps)
+    ] = "",
+    states: Annotated[
+        list[RunState] | None,
+        typer.Option("--state", case_sensitive=False, help="Only in this state; may be repeated."),
+    ] = None,
+    limit: Limit = 20,
+    output: Output = Format.TABLE,
+) -> None:
+    """List the runs, newest first."""
+    session = session_of(context)
+    with session.client() as client:
+
+        def page(*, page_size: int, page_token: str) -> Page[Run]:
+            return client.list_runs(
+                page_size=page_size,
+                page_token=page_token,
+                app=app_name(name),
+                states=tuple(states or ()),
+            )
+
+        listing = fetched(Run, page, limit=limit)
+    session.show(output, listing, lambda: run_table(listing))
+
+
+@app.command()
+def show(context: typer.Context, name: RunName, output: Output = Format.TABLE) -> None:
+    """Show the report of RUN, as far as it is."""
+    session = session_of(context)
+    with session.client() as client:
+        run = client.get_run(name)
+        partitions = fetched(RunPartition, client.list_run_partitions, run.id).items
+    session.show(output, run, lambda: run_report(run, partitions))
+
+
+@app.command()
+def partitions(
+    context: typer.Context, name: RunName, limit: Limit = 1000, output: Output = Format.TABLE
+) -> None:
+    """List the partitions of RUN, with the seconds each took."""
+    session = session_of(context)
+    with session.client() as client:
+        listing = fetched(RunPartition, client.list_run_partitions, name, limit=limit)
+    session.show(output, listing, lambda: partition_table(listing))
+
+
+@app.command()
+def watch(
+    context: typer.Context, name: RunName, verbose: Verbose = None, output: Output = Format.TABLE
+) -> None:
+    """Follow RUN to its end and print its report, with the exit codes of `agi run`."""
+    session = session_of(context)
+    with session.client() as client:
+        run = client.get_run(name)
+        last = run if run.state.settled else follow_run(session, client, run, verbose)
+        report(session, client, last, output)
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    name: RunName,
+    file: Annotated[
+        str, typer.Option(metavar="FILE", help="Only this file, such as executor-0-0.log.")
+    ] = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """Write what the processes of RUN printed."""
+    session = session_of(context)
+    with session.client() as client:
+        pieces = client.read_run_log(name, file=file)
+        files = ((each, texts) for each, texts in groupby(pieces, key=lambda piece: piece[0]))
+        if output is Format.JSON:
+            whole = [{"file": each, "text": "".join(t for _, t in texts)} for each, texts in files]
+            session.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+            return
+        for each, texts in files:
+            if not file:
+                session.say(f"--- {each}")
+            for _, text in texts:
+                session.write(text)
+
+
+@app.command()
+def cancel(
+    context: typer.Context,
+    name: RunName,
+    grace: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Time that running partitions have to finish. [10]"
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Ask RUN to stop, and have it killed after the grace period."""
+    session = session_of(context)
+    with session.client() as client:
+        run = client.cancel_run(name, grace_seconds=grace, validate_only=dry_run)
+    session.show(output, run, lambda: run_report(run, ()))

@@ -1,0 +1,131 @@
+"""Following a run or an installation to its end, with progress on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from agi_cli import exit_codes
+from agi_cli.listing import fetched
+from agi_cli.live import display
+from agi_cli.narration import line_of
+from agi_cli.session import Session
+from agi_cli.text import duration, percent
+from agi_cli.tracker import RunTracker
+from agi_cluster.model.event import Event
+from agi_cluster.model.installation import Installation
+from agi_cluster.model.plan import PlannedPartition
+from agi_cluster.model.run import Run
+from agi_env.verbosity import Verbosity
+
+if TYPE_CHECKING:
+    from agi_cluster.client.sync import Client
+
+
+def follow_run(session: Session, client: Client, run: Run, verbose: int | None = None) -> Run:
+    """Watch a run until it is settled, and return it as it is then.
+
+    Args:
+        session: Where progress is shown, on its ``err``.
+        client: A client of the daemon.
+        run: The run.
+        verbose: How much to show, see `Verbosity`; None: as the run was asked to.
+
+    Raises:
+        typer.Exit: Ctrl-C: the run goes on.
+    """
+    level = Verbosity.parse(run.verbose if verbose is None else verbose)
+    tracker = RunTracker(run)
+    # Also a quiet line of progress is computed from each partition.
+    asked = max(level, Verbosity.PARTITIONS) if level else level
+    show = display(session.err, lambda: _run_status(tracker), quiet=level == Verbosity.QUIET)
+    with _detaching(session, f"runs/{run.id}", "agi runs watch", "agi runs cancel"), show:
+        show.line(f"runs/{run.id}: {run.app}, mode {run.mode.words}")
+        _learn_plan(client, tracker, run.plan)
+        for update, _ in client.watch_run(run.id, verbose=asked):
+            tracker.take(update)
+            if isinstance(update, Event):
+                if update.kind == "planned":
+                    _learn_plan(client, tracker, str(update.data["plan"]))
+                _tell(show.line, update, level, tracker.label)
+            show.tick()
+    if level == Verbosity.OUTPUT:
+        _show_logs(session, client, run)
+    return tracker.run
+
+
+def follow_installation(
+    session: Session, client: Client, installation: Installation, verbose: int | None = None
+) -> Installation:
+    """Watch an installation until it is settled, and return it as it is then.
+
+    Raises:
+        typer.Exit: Ctrl-C: the installation goes on.
+    """
+    level = Verbosity.parse(Verbosity.PROGRESS if verbose is None else verbose)
+    last = installation
+    what = f"installing {installation.app}"
+    show = display(session.err, lambda: (None, what), quiet=level == Verbosity.QUIET)
+    with _detaching(session, f"installations/{installation.id}"), show:
+        for update, _ in client.watch_installation(installation.id):
+            if isinstance(update, Event):
+                _tell(show.line, update, level, str)
+            else:
+                last = update
+            show.tick()
+    return last
+
+
+@contextmanager
+def _detaching(session: Session, name: str, back: str = "", stop: str = "") -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        session.say(f"detached: {name} goes on")
+        if back:
+            short = name.rpartition("/")[2]
+            session.say(f"`{back} {short}` comes back to it, `{stop} {short}` ends it")
+        raise typer.Exit(exit_codes.DETACHED) from None
+
+
+def _learn_plan(client: Client, tracker: RunTracker, plan: str) -> None:
+    if plan:
+        tracker.plan(fetched(PlannedPartition, client.list_plan_partitions, plan).items)
+
+
+def _tell(
+    say: Callable[[str], None], event: Event, level: int, label: Callable[[str], str]
+) -> None:
+    line = line_of(event, label) if event.verbosity <= level else ""
+    if line:
+        say(line)
+
+
+def _run_status(tracker: RunTracker) -> tuple[float | None, str]:
+    if not tracker.total:
+        waits = tracker.run.waiting_for
+        state = tracker.state.value.lower()
+        return None, f"{state}: waits for {waits}" if waits else state
+    words = [f"{tracker.done} of {tracker.total} partitions, {percent(tracker.share)}"]
+    if tracker.failed:
+        words.append(f"{tracker.failed} failed")
+    left = tracker.seconds_left(datetime.now(UTC))
+    if left:
+        words.append(f"about {duration(max(1, round(left)))} left")
+    if tracker.running:
+        words.append(", ".join(tracker.running[:3]))
+    return tracker.share, "; ".join(words)
+
+
+def _show_logs(session: Session, client: Client, run: Run) -> None:
+    shown = ""
+    for file, text in client.read_run_log(run.id):
+        if file != shown:
+            session.say(f"--- {file}")
+            shown = file
+        session.err.write(text)
+    session.err.flush()

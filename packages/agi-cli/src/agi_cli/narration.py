@@ -1,0 +1,151 @@
+"""Events in words: one line for a person, or none where there is nothing to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agi_cli.text import byte_count, duration, one_line
+from agi_cluster.model.event import Event
+
+Label = Callable[[str], str]
+"""What people call the partition with an id."""
+
+
+def line_of(event: Event, label: Label = str) -> str:
+    """The event in words; empty where people need not hear of it.
+
+    Kinds that a newer daemon may send are named with their facts.
+    """
+    tell = _WORDS.get(event.kind)
+    if tell is not None:
+        return one_line(tell(event.data, label))
+    facts = " ".join(f"{key}={value}" for key, value in event.data.items())
+    return one_line(f"{event.kind.replace('_', ' ')} {facts}")
+
+
+Data = Mapping[str, Any]
+
+
+def _silence(_data: Data, _label: Label) -> str:
+    return ""
+
+
+def _state_changed(data: Data, _label: Label) -> str:
+    lines = {"INSTALLING": "checking what is installed", "CANCELLING": "cancelling"}
+    return lines.get(str(data.get("state")), "")
+
+
+def _installed(data: Data, _label: Label) -> str:
+    if data.get("unchanged"):
+        return "installed already"
+    what = data.get("what")
+    return f"installed: {what}" if what else "installed"
+
+
+def _planned(data: Data, _label: Label) -> str:
+    return f"planned: {data.get('partitions', '?')} partitions, {data.get('plan', '')}"
+
+
+def _runner_started(data: Data, _label: Label) -> str:
+    epoch = int(data.get("epoch", 1))
+    return "started" if epoch == 1 else f"started again, for the {epoch}. time"
+
+
+def _partition_started(data: Data, label: Label) -> str:
+    attempt = int(data.get("attempt", 1))
+    again = f", attempt {attempt}" if attempt > 1 else ""
+    return f"{label(str(data['id']))}: begun on slot {data['slot']}{again}"
+
+
+def _partition_finished(data: Data, label: Label) -> str:
+    seconds = duration(float(data.get("seconds", 0)))
+    return f"{label(str(data['id']))}: done on slot {data['slot']} in {seconds}"
+
+
+def _partition_failed(data: Data, label: Label) -> str:
+    cause = data.get("cause") or {}
+    what = cause.get("message") or cause.get("kind") or "it failed"
+    again = "" if data.get("final", True) else "; it is tried again"
+    return f"{label(str(data['id']))}: failed: {what}{again}"
+
+
+def _partition_moved(data: Data, label: Label) -> str:
+    where = f"from slot {data.get('from_slot')} to {data.get('to_slot')}"
+    return f"{label(str(data['id']))}: moved {where}: {data.get('reason', '')}"
+
+
+def _executor_ended(data: Data, _label: Label) -> str:
+    cause = data.get("cause") or {}
+    if cause.get("kind") == "exit" and not cause.get("exit_code"):
+        return ""
+    what = cause.get("detail") or cause.get("kind") or ""
+    return f"an executor of slot {data.get('slot')} ended: {what}"
+
+
+def _cancel_requested(data: Data, _label: Label) -> str:
+    grace = duration(float(data.get("grace_s", data.get("grace_seconds", 0))))
+    return f"asked to stop: running partitions have {grace}"
+
+
+def _published(data: Data, _label: Label) -> str:
+    return f"published: {data.get('path', '')}"
+
+
+def _collecting(data: Data, _label: Label) -> str:
+    return f"collecting {len(data.get('wheels', ()))} wheels"
+
+
+def _shipping(data: Data, _label: Label) -> str:
+    size = byte_count(int(data.get("bytes", 0)))
+    return f"{data.get('host', '')}: shipping {len(data.get('wheels', ()))} wheels, {size}"
+
+
+def _resolved(data: Data, _label: Label) -> str:
+    changed = data.get("changed") or ()
+    return f"changed: {', '.join(map(str, changed))}" if changed else ""
+
+
+def _on_host(what: str) -> Callable[[Data, Label], str]:
+    def tell(data: Data, _label: Label) -> str:
+        detail = data.get("detail", "")
+        return f"{data.get('host', '')}: {what}{f': {detail}' if detail else ''}"
+
+    return tell
+
+
+def _always(line: str) -> Callable[[Data, Label], str]:
+    return lambda _data, _label: line
+
+
+_WORDS: dict[str, Callable[[Data, Label], str]] = {
+    "accepted": _silence,
+    "cores_leased": _silence,
+    "state_changed": _state_changed,
+    "installed": _installed,
+    "planned": _planned,
+    "runner_started": _runner_started,
+    "runner_lost": _always("the runner ended unexpectedly; it is started again"),
+    "journal_recovered": _always("the journal was mended after a crash"),
+    "executor_started": _silence,
+    "executor_ended": _executor_ended,
+    "partition_started": _partition_started,
+    "partition_finished": _partition_finished,
+    "partition_failed": _partition_failed,
+    "partition_moved": _partition_moved,
+    "cancel_asked": _silence,
+    "cancel_requested": _cancel_requested,
+    "reduce_started": _always("reducing"),
+    "reduce_finished": _silence,
+    "reduce_failed": _always("reduce failed"),
+    "published": _published,
+    "settled": _silence,
+    "resolved": _resolved,
+    "checked": _silence,
+    "collecting": _collecting,
+    "shipping": _shipping,
+    "realising": _on_host("building"),
+    "ready": _on_host("ready"),
+    "unchanged": _on_host("nothing to do"),
+    "failed": _on_host("failed"),
+}

@@ -1,0 +1,66 @@
+"""Numbers, durations, moments and foreign text as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+BAR_WIDTH = 20
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """A foreign text as one line without control characters, cut where it is too long."""
+    line = " ".join(text.split())
+    line = "".join(char if char.isprintable() else "?" for char in line)
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def number(value: float) -> str:
+    """A weight, load or count: ``336,776``, ``12.5``, ``1.2e+12``."""
+    if value == int(value) and abs(value) < 1e12:
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """A time span: ``42 ms``, ``1.24 s``, ``5 min 12 s``, ``2 h 5 min``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds else "0 s"
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def byte_count(size: int) -> str:
+    """A size: ``812 B``, ``3.4 MiB``."""
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def moment(time: datetime | None) -> str:
+    """A moment by the clock of this machine, to the second; empty for none."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else ""
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1: ``33 %``."""
+    return f"{100 * share:.0f} %"
+
+
+def bar(share: float, width: int = BAR_WIDTH) -> str:
+    """A share of 0 to 1 as a bar, to an eighth of a character."""
+    eighths = round(max(0.0, min(share, 1.0)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return "█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest])
+
+
+def cut(items: list[str], longest: int, what: str) -> list[str]:
+    """The first items, and a line that says how many more there are."""
+    if len(items) <= longest + 1:
+        return items
+    return [*items[:longest], f"... and {len(items) - longest:,} more {what}"]

@@ -1,0 +1,94 @@
+"""What an app's ``reduce`` returned, as far as its shape has a picture: lists of flat rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from agi_cli.text import number, one_line
+from agi_cli.views.grid import facts, grid
+
+ROWS = 30
+"""How many rows of a table are shown."""
+
+Row = Mapping[str, Any]
+
+
+def data_view(data: Any) -> RenderableType:
+    """A list of flat dictionaries, or each of a dictionary's, as a table; the rest as JSON.
+
+    A flat dictionary beside exactly one table, with none but its columns, is its last row: a total.
+    """
+    if is_table(data):
+        return table(data)
+    if not isinstance(data, Mapping) or not any(is_table(value) for value in data.values()):
+        return Text(one_line(_json(data), 1000))
+    tables = {name: value for name, value in data.items() if is_table(value)}
+    others = {name: value for name, value in data.items() if name not in tables}
+    parts: list[RenderableType] = []
+    for name, rows in tables.items():
+        totals = _totals(rows, others) if len(tables) == 1 else {}
+        others = {key: value for key, value in others.items() if key not in totals}
+        parts += [Text(name, style="bold"), table(rows, totals)]
+    if others:
+        parts.append(facts((name, one_line(_json(value))) for name, value in others.items()))
+    return Group(*parts)
+
+
+def is_table(value: Any) -> bool:
+    """Whether a value is a list of dictionaries of plain values, and not empty."""
+    return isinstance(value, list) and bool(value) and all(_is_row(row) for row in value)
+
+
+def table(rows: Sequence[Row], totals: Mapping[str, Row] | None = None) -> RenderableType:
+    """Rows below each other, a column for each key, and named rows below them."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    right = [key for key in columns if all(_is_number(row.get(key)) for row in rows)]
+    lines = [[_cell(row.get(key)) for key in columns] for row in rows[:ROWS]]
+    for name, total in (totals or {}).items():
+        cells = [_cell(total.get(key)) for key in columns]
+        lines.append([cells[0] or name, *cells[1:]])
+    names = [one_line(key, 40) for key in columns]
+    drawn = grid(names, lines, right=[one_line(key, 40) for key in right])
+    if len(rows) > ROWS:
+        return Group(drawn, Text(f"... and {len(rows) - ROWS:,} more rows"))
+    return drawn
+
+
+def _totals(rows: Sequence[Row], others: Mapping[str, Any]) -> dict[str, Row]:
+    columns = {key for row in rows for key in row}
+    return {
+        name: value
+        for name, value in others.items()
+        if _is_row(value) and columns.issuperset(value)
+    }
+
+
+def _is_row(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and not any(isinstance(cell, (dict, list)) for cell in value.values())
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value) if abs(value) >= 1e6 else f"{value:,.3f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else one_line(str(value), 60)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,53 @@
+"""Installations as people see them."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from agi_cli.text import byte_count, duration
+from agi_cli.views.grid import facts, grid, state
+from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
+
+_COLUMNS = ("host", "state", "build", "shipped", "seconds", "")
+
+
+def installation_report(installation: Installation) -> RenderableType:
+    """A settled installation: what was done where."""
+    table = grid(_COLUMNS, map(_row, installation.hosts), right=("seconds",))
+    return Group(Text(_headline(installation)), table)
+
+
+def installation_preview(installation: Installation) -> RenderableType:
+    """What an installation would be about."""
+    return facts(
+        [
+            ("would install", installation.app),
+            ("on", ", ".join(host.host for host in installation.hosts)),
+            ("enabling", installation.modes_enabled.words),
+        ]
+    )
+
+
+def _headline(installation: Installation) -> str:
+    end = installation.end_time or installation.create_time
+    spent = duration((end - installation.create_time).total_seconds())
+    app = installation.app
+    if installation.state is InstallationState.FAILED:
+        return f"{app}: the installation failed after {spent}"
+    if installation.unchanged:
+        return f"{app}: nothing to do, looked in {spent}"
+    changed = ", ".join(installation.changed_inputs)
+    return f"{app}: installed in {spent}{f'; changed: {changed}' if changed else ''}"
+
+
+def _row(host: HostInstallation) -> tuple[RenderableType, ...]:
+    shipped = f"{len(host.shipped_wheels)} wheels, {byte_count(host.shipped_bytes)}"
+    return (
+        host.host,
+        state(host.state.value),
+        host.build[:12],
+        shipped if host.shipped_wheels else "nothing",
+        f"{host.seconds:.2f}",
+        "unchanged" if host.unchanged else "",
+    )

@@ -1,0 +1,162 @@
+"""Runs as people see them: a report of one, tables of many and of their partitions."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from agi_cli.listing import Listing
+from agi_cli.text import bar, duration, moment, number, one_line
+from agi_cli.views.data import data_view
+from agi_cli.views.grid import STATE_STYLES, facts, grid, listed, state
+from agi_cluster.model.run import PartitionState, Run, RunPartition, RunSlot
+
+SLOTS, SLOWEST, FAILED, TRACEBACKS, TRACEBACK_LINES = 16, 3, 10, 2, 20
+"""How many of each a report shows."""
+
+
+def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType:
+    """One run: how it stands, what each slot did, what was slow, what failed, what came out."""
+    parts: list[RenderableType] = [_headline(run), _facts(run)]
+    if run.slots:
+        parts += [Text(), _slots(run)]
+    slowest = _slowest(partitions)
+    if slowest:
+        parts += [Text(), slowest]
+    parts += _failures(partitions)
+    if run.result is not None:
+        parts += [Text(), data_view(run.result)]
+    return Group(*parts)
+
+
+def run_table(runs: Listing[Run]) -> RenderableType:
+    """The runs, newest first."""
+    columns = ("run", "app", "mode", "state", "partitions", "accepted", "took")
+    rows = [
+        (
+            run.id,
+            run.app,
+            str(int(run.mode)),
+            state(run.state.value),
+            f"{run.progress.succeeded}/{run.progress.total}",
+            moment(run.create_time),
+            _span(run),
+        )
+        for run in runs.items
+    ]
+    table = grid(columns, rows, right=("mode", "partitions", "took"))
+    return listed(table, "no runs yet: `agi run APP` starts one", more=runs.more)
+
+
+def partition_table(partitions: Listing[RunPartition]) -> RenderableType:
+    """The partitions of a run."""
+    columns = ("partition", "label", "state", "slot", "attempts", "weight", "seconds", "cpu")
+    rows = [
+        (
+            one_line(p.id),
+            one_line(p.label),
+            state(p.state.value),
+            str(p.slot),
+            str(p.attempts),
+            number(p.weight),
+            f"{p.seconds:.3f}",
+            f"{p.cpu_seconds:.3f}",
+        )
+        for p in partitions.items
+    ]
+    table = grid(columns, rows, right=("slot", "attempts", "weight", "seconds", "cpu"))
+    return listed(table, "no partitions yet", more=partitions.more)
+
+
+def _headline(run: Run) -> Text:
+    line = Text(f"{run.app}  ")
+    line.append(run.state.value, style=STATE_STYLES.get(run.state.value, "cyan"))
+    spent = _span(run)
+    return line.append(f"  mode {run.mode.words}{f'  in {spent}' if spent else ''}")
+
+
+def _facts(run: Run) -> RenderableType:
+    return facts(
+        [
+            ("run", run.id),
+            ("partitions", _counts(run)),
+            ("waits for", run.waiting_for),
+            ("plan", run.plan),
+            ("installed", run.installed),
+            ("started", f"{run.epoch} times" if run.epoch > 1 else ""),
+            ("results", run.paths.published),
+            ("kept", run.paths.kept),
+            ("error", Text(str(run.error) if run.error else "", style="red")),
+            *(("warning", Text(warning, style="yellow")) for warning in run.warnings),
+        ]
+    )
+
+
+def _counts(run: Run) -> str:
+    progress = run.progress
+    if not progress.total:
+        return ""
+    failed = f", {number(progress.failed)} failed" if progress.failed else ""
+    return f"{number(progress.succeeded)} of {number(progress.total)} succeeded{failed}"
+
+
+def _slots(run: Run) -> RenderableType:
+    most = max(slot.busy_seconds for slot in run.slots)
+    rows = [_slot_row(slot, most) for slot in run.slots[:SLOTS]]
+    columns = ("slot", "host", "cores", "partitions", "busy", "cpu", "")
+    table = grid(columns, rows, right=("slot", "cores", "partitions", "busy", "cpu"))
+    if len(run.slots) > SLOTS:
+        return Group(table, Text(f"... and {len(run.slots) - SLOTS} more slots"))
+    return table
+
+
+def _slot_row(slot: RunSlot, most: float) -> tuple[RenderableType, ...]:
+    return (
+        str(slot.index),
+        slot.host,
+        str(slot.cores),
+        number(slot.partitions),
+        duration(slot.busy_seconds),
+        duration(slot.cpu_seconds),
+        Text(bar(slot.busy_seconds / most if most else 0.0), style="cyan"),
+    )
+
+
+def _slowest(partitions: tuple[RunPartition, ...]) -> RenderableType | None:
+    done = [p for p in partitions if p.state is PartitionState.SUCCEEDED]
+    slowest = sorted(done, key=lambda p: -p.seconds)[:SLOWEST]
+    if len(done) <= SLOWEST:
+        return None
+    rows = [
+        (one_line(p.label, 60), str(p.slot), duration(p.seconds), duration(p.cpu_seconds))
+        for p in slowest
+    ]
+    return grid(("slowest partitions", "slot", "took", "cpu"), rows, right=("slot", "took", "cpu"))
+
+
+def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
+    failed = [p for p in partitions if p.state is PartitionState.FAILED]
+    if not failed:
+        return []
+    rows = [
+        (one_line(p.label, 60), str(p.slot), str(p.attempts), one_line(str(p.error or ""), 300))
+        for p in failed[:FAILED]
+    ]
+    table = grid(("failed partitions", "slot", "attempts", "why"), rows, right=("slot", "attempts"))
+    parts: list[RenderableType] = [Text(), table]
+    if len(failed) > FAILED:
+        parts.append(Text(f"... and {len(failed) - FAILED:,} more failed partitions"))
+    for partition in [p for p in failed if p.traceback][:TRACEBACKS]:
+        parts += [Text(), Text(f"{one_line(partition.label, 60)}:"), _traceback(partition)]
+    return parts
+
+
+def _traceback(partition: RunPartition) -> Text:
+    lines = partition.traceback.rstrip().splitlines()
+    cut = ["  ..."] if len(lines) > TRACEBACK_LINES else []
+    shown = [*cut, *lines[-TRACEBACK_LINES:]]
+    return Text("\n".join(f"  {line}" for line in shown), style="dim")
+
+
+def _span(run: Run) -> str:
+    return duration((run.end_time - run.create_time).total_seconds()) if run.end_time else ""
