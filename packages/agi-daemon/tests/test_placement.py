@@ -14,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agi_daemon.planning import Slot, place, slot_names
+from agi_daemon.planning.bounds import lower_bound
+from agi_daemon.planning.problem import Problem
+from agi_daemon.planning.rounds import longest_first_in_rounds
 from agi_env.errors import PlanInvalidError
 
 FEW_A_SLOT = [(200, 64), (320, 64), (36, 8)]
@@ -192,6 +195,21 @@ def test_many_speeds_and_partitions_are_placed_as_well_as_longest_first() -> Non
     placement = place(weights, slots_of(speeds))
     assert placement.finish <= plain_longest_first(weights, speeds) * 1.0005
     assert placement.gap < 0.001
+
+
+def test_in_rounds_few_slots_catch_up_with_many_loaded_ones() -> None:
+    draw = random.Random(3)
+    weights = sorted((draw.lognormvariate(0, 0.5) for _ in range(15_000)), reverse=True)
+    speeds = [draw.uniform(0.5, 2) for _ in range(100)]
+    base = [0.0] * 5 + [draw.uniform(200, 400) * speed for speed in speeds[5:]]
+    problem = Problem(weights, speeds, base)
+    finish = problem.finish(longest_first_in_rounds(problem))
+    assert finish <= lower_bound(problem) * 1.001
+
+
+def test_rounds_end_on_weights_that_cannot_be_smaller() -> None:
+    problem = Problem([1.0, 5e-324, 5e-324], [1.0, 2.0], [0.0, 0.0])
+    assert len(longest_first_in_rounds(problem)) == 3
 
 
 def test_a_placement_does_not_depend_on_the_hash_seed_or_the_order_of_pins() -> None:

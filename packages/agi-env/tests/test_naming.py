@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,23 +13,27 @@ from agi_env import BaseApp, Partition
 class Toy(BaseApp):
     def partitions(self):
 """
+ASKED = {
+    "app": "toy_project",
+    "target": "toy",
+    "mode": 0,
+    "verbose": 1,
+    "args": {"months": 2},
+    "data_in": "/data/in",
+    "data_out": "/data/out",
+}
 
 
 def ask(run: Any, source: str | None, **changes: Any) -> tuple[int, list[Any], str]:
     """Exit code, the lines of stdout, and stderr."""
     if source is not None:
         run.manager(source)
-    request = {
-        "app": "toy_project",
-        "target": "toy",
-        "mode": 0,
-        "verbose": 1,
-        "args": {"months": 2},
-        "data_in": "/data/in",
-        "data_out": "/data/out",
-        **changes,
-    }
-    done = subprocess.run(
+    done = raw(run, ASKED | changes)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def raw(run: Any, request: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         run.interpreter.command("agi_env.runtime.naming"),
         env={**os.environ, **run.interpreter.env},
         input=json.dumps(request),
@@ -37,7 +42,6 @@ def ask(run: Any, source: str | None, **changes: Any) -> tuple[int, list[Any], s
         timeout=30,
         check=False,
     )
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
 def test_partitions_are_lines_on_stdout_and_prints_are_not(toy_run: Any) -> None:
@@ -78,7 +82,7 @@ def test_a_class_that_subclasses_nothing_will_do(toy_run: Any) -> None:
         ("class Toy: pass", "APP_PARTITIONS_FAILED", "Toy(env, **args) raised TypeError"),
         (HEAD + "        return 3", "APP_PARTITIONS_FAILED", "TypeError"),
         (HEAD + "        raise SystemExit(3)", "APP_PARTITIONS_FAILED", "sys.exit(3)"),
-        (HEAD + "        return ['a']", "APP_PARTITIONS_FAILED", "named 'a', which is no Partition"),
+        (HEAD + "        return ['a']", "APP_PARTITIONS_FAILED", "'a', which is no Partition"),
         (HEAD + "        return [Partition('a', 'a', -1)]", "APP_PARTITIONS_FAILED", "weight"),
         (HEAD + "        return [Partition('a', 'a', 1, {1})]", "APP_PARTITIONS_FAILED", "JSON"),
         (HEAD + "        return [Partition('a', 'a')] * 2", "APP_PARTITIONS_FAILED", "two"),
@@ -107,3 +111,40 @@ def test_a_traceback_begins_in_the_app(toy_run: Any) -> None:
 def test_a_request_that_makes_no_sense_is_refused(toy_run: Any, changes: dict[str, Any]) -> None:
     code, lines, _ = ask(toy_run, "class Toy: pass", **changes)
     assert (code, lines[0]["error"]["code"]) == (1, "REQUEST_INVALID")
+
+
+@pytest.mark.parametrize(
+    ("last", "what"),
+    [
+        ("os._exit(7)", "exited with code 7"),
+        ("os.kill(os.getpid(), 11)", "was ended by SIGSEGV"),
+        ("time.sleep(1000)", "did not end within 1 s"),
+    ],
+)
+def test_a_manager_that_ends_its_process_or_never_ends(toy_run: Any, last: str, what: str) -> None:
+    many = "        for i in range(3000): yield Partition(str(i), str(i))\n        "
+    toy_run.manager("import os, time\n" + HEAD + many + last)
+    request = ASKED | {"timeout_s": 1}
+    done = raw(toy_run, request)
+    error = json.loads(done.stdout.splitlines()[-1])["error"]
+    assert (done.returncode, error["code"]) == (1, "APP_PARTITIONS_FAILED")
+    assert what in error["metadata"]["what"]
+
+
+def test_nothing_that_a_manager_started_is_left(toy_run: Any, tmp_path: Path) -> None:
+    hiding = (
+        "        hidden = pathlib.Path(self.args['hidden'])\n"
+        "        if os.fork() == 0:\n"
+        "            os.setsid()\n"
+        "            if os.fork() == 0:\n"
+        "                hidden.write_text(f'{os.getpid()}.')\n"
+        "                time.sleep(1000)\n"
+        "            os._exit(0)\n"
+        "        while not (hidden.exists() and '.' in hidden.read_text()): time.sleep(0.01)\n"
+        "        yield Partition('a', 'a')\n"
+    )
+    hidden = tmp_path / "hidden"
+    source = "import os, pathlib, time\n" + HEAD + hiding
+    code, lines, _ = ask(toy_run, source, args={"hidden": str(hidden)})
+    assert (code, [line["id"] for line in lines]) == (0, ["a"])
+    assert not Path("/proc", hidden.read_text().rstrip(".")).exists()

@@ -14,7 +14,7 @@ from agi_cli.listing import fetched
 from agi_cli.live import display
 from agi_cli.narration import line_of
 from agi_cli.session import Session
-from agi_cli.text import duration, percent
+from agi_cli.text import percent, time_left
 from agi_cli.tracker import RunTracker
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
@@ -115,7 +115,7 @@ def _run_status(tracker: RunTracker) -> tuple[float | None, str]:
         words.append(f"{tracker.failed} failed")
     left = tracker.seconds_left(datetime.now(UTC))
     if left:
-        words.append(f"about {duration(max(1, round(left)))} left")
+        words.append(f"about {time_left(left)} left")
     if tracker.running:
         words.append(", ".join(tracker.running[:3]))
     return tracker.share, "; ".join(words)
@@ -128,4 +128,5 @@ def _show_logs(session: Session, client: Client, run: Run) -> None:
             session.say(f"--- {file}")
             shown = file
         session.err.write(text)
-    session.err.flush()
+    if shown:
+        session.say("---")

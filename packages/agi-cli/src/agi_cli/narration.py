@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from agi_cli.text import byte_count, duration, one_line
 from agi_cluster.model.event import Event
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 Label = Callable[[str], str]
 """What people call the partition with an id."""
@@ -77,10 +80,15 @@ def _partition_moved(data: Data, label: Label) -> str:
 
 def _executor_ended(data: Data, _label: Label) -> str:
     cause = data.get("cause") or {}
-    if cause.get("kind") == "exit" and not cause.get("exit_code"):
+    if cause.get("kind") == "stopped":
         return ""
     what = cause.get("detail") or cause.get("kind") or ""
     return f"an executor of slot {data.get('slot')} ended: {what}"
+
+
+def _executor_unfit(data: Data, _label: Label) -> str:
+    cause = data.get("cause") or {}
+    return f"the app cannot be started: {cause.get('message') or cause.get('kind')}"
 
 
 def _cancel_requested(data: Data, _label: Label) -> str:
@@ -108,10 +116,14 @@ def _resolved(data: Data, _label: Label) -> str:
 
 def _on_host(what: str) -> Callable[[Data, Label], str]:
     def tell(data: Data, _label: Label) -> str:
-        detail = data.get("detail", "")
+        detail = _without_digest(str(data.get("detail", "")))
         return f"{data.get('host', '')}: {what}{f': {detail}' if detail else ''}"
 
     return tell
+
+
+def _without_digest(detail: str) -> str:
+    return "" if _DIGEST.fullmatch(detail) else detail
 
 
 def _always(line: str) -> Callable[[Data, Label], str]:
@@ -128,6 +140,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "runner_lost": _always("the runner ended unexpectedly; it is started again"),
     "journal_recovered": _always("the journal was mended after a crash"),
     "executor_started": _silence,
+    "executor_unfit": _executor_unfit,
     "executor_ended": _executor_ended,
     "partition_started": _partition_started,
     "partition_finished": _partition_finished,

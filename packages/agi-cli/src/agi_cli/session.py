@@ -74,8 +74,14 @@ class Session:
             self.print(view())
 
     def print(self, content: RenderableType) -> None:
-        """Write what people see."""
-        console(self.out).print(content)
+        """Write what people see; no blanks at the ends of lines where it is no terminal."""
+        target = console(self.out)
+        if target.is_terminal:
+            target.print(content)
+            return
+        with target.capture() as capture:
+            target.print(content)
+        self.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
     def write(self, text: str) -> None:
         """Write exactly this text as a result."""

@@ -32,6 +32,12 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def time_left(seconds: float) -> str:
+    """A guess of how long it still takes, no finer than guesses are: ``3 s``, ``5 min 12 s``."""
+    whole = max(1, round(seconds))
+    return f"{whole} s" if whole < 60 else duration(whole)
+
+
 def byte_count(size: int) -> str:
     """A size: ``812 B``, ``3.4 MiB``."""
     amount = float(size)

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from agi_cluster.model.event import Event
 from agi_daemon.store.store import Store
+from agi_env.errors import CursorExpiredError
 
 _BLOCK = 500
 
@@ -55,6 +56,20 @@ class Events:
         """The number of the subject's newest event; 0 if there is none."""
         return self._store.read(lambda connection: _last(connection, subject))
 
+    def check_cursor(self, subject: str, sequence: int) -> None:
+        """See that every event after a number can be told.
+
+        Raises:
+            CursorExpiredError: Some are no longer kept, or the number was never given.
+        """
+        first, last = self._store.read(lambda connection: _kept(connection, subject))
+        if sequence and not first - 1 <= sequence <= last:
+            raise CursorExpiredError(
+                f"there is no going on after event {sequence}: {first} to {last} are kept",
+                where=subject,
+                metadata={"first": str(first), "last": str(last)},
+            )
+
     def after(self, subject: str, sequence: int) -> list[Event]:
         """The next block of stored events with a higher number."""
         return self._store.read(_block(subject, sequence))
@@ -88,6 +103,12 @@ class Events:
 def _last(connection: sqlite3.Connection, subject: str) -> int:
     sql = "SELECT max(sequence) FROM events WHERE subject = ?"
     return int(connection.execute(sql, (subject,)).fetchone()[0] or 0)
+
+
+def _kept(connection: sqlite3.Connection, subject: str) -> tuple[int, int]:
+    sql = "SELECT min(sequence), max(sequence) FROM events WHERE subject = ?"
+    first, last = connection.execute(sql, (subject,)).fetchone()
+    return int(first or 0), int(last or 0)
 
 
 def _block(subject: str, sequence: int) -> Callable[[sqlite3.Connection], list[Event]]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from agi_cli.options import DryRun, Format, Output
 from agi_cli.session import Session, session_of
 from agi_cli.views.daemon import daemon_facts
+from agi_cluster.client.address import Address
 from agi_cluster.model.daemon import DaemonInfo
 from agi_env import paths
 from agi_env.errors import DaemonError, OutOfTimeError
+
+if TYPE_CHECKING:
+    from agi_cluster.client.sync import Client
 
 STOP_TIMEOUT = 30.0
 """Seconds that a daemon has to end."""
@@ -43,7 +50,7 @@ def start(context: typer.Context, output: Output = Format.TABLE) -> None:
 def status(context: typer.Context, output: Output = Format.TABLE) -> None:
     """Show the daemon; exit code 7 where none runs."""
     session = session_of(context)
-    with session.client(start_daemon=False) as client:
+    with _living(session) as client:
         found = client.get_daemon()
     session.show(output, found, lambda: daemon_facts(found))
 
@@ -52,12 +59,32 @@ def status(context: typer.Context, output: Output = Format.TABLE) -> None:
 def stop(context: typer.Context, dry_run: DryRun = False, output: Output = Format.TABLE) -> None:
     """Stop the daemon, and return when it has ended; runs go on and the next one takes them up."""
     session = session_of(context)
-    with session.client(start_daemon=False) as client:
+    with _living(session) as client:
         found = client.stop_daemon(validate_only=dry_run)
     if not dry_run:
         _await_end(found)
         session.say("stopped")
     session.show(output, found, lambda: daemon_facts(found))
+
+
+@contextmanager
+def _living(session: Session) -> Iterator[Client]:
+    """A client of a daemon that runs.
+
+    Raises:
+        DaemonError: None runs.
+    """
+    with session.client(start_daemon=False) as client:
+        try:
+            yield client
+        except DaemonError as error:
+            if type(error) is not DaemonError:
+                raise
+            raise DaemonError(
+                "no daemon answers",
+                where=str(Address.here()),
+                remedy="`agi daemon start`, or any command that needs one, starts it",
+            ) from error
 
 
 def _running(session: Session) -> bool:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +24,8 @@ from agi_env.paths import absolute
 EXAMPLE = Path("examples", "flights_project")
 """Where the example is in a checkout."""
 
-SNIPPET_TIMEOUT = 600.0
-"""Seconds that the snippet may take."""
+PROGRAM_TIMEOUT = 600.0
+"""Seconds that the written program may take."""
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -44,7 +45,9 @@ def demo(
     folder = absolute(path) if path else example_folder()
     name = folder.name
     _type(session, "Make the app known by its name.", "apps", "register", str(folder))
-    _type(session, "Its settings are a copy of yours alone.", "settings", "show", name)
+    _type(
+        session, "Its settings: a copy of your own, made from the app's.", "settings", "show", name
+    )
     _type(session, "Build its worker runtime.", "install", name)
     _type(session, "Do that again: there is nothing to do.", "install", name)
     _type(session, "Which partition goes to which slot?", "distribute", name)
@@ -78,7 +81,7 @@ def _play_snippet(session: Session, name: str) -> None:
         program = str(Path(folder) / f"run_{name.removesuffix('_project')}.py")
         _type(session, "Have a program written.", "snippet", "run", name, "--file", program)
         _announce(session, "It is an honest program: anyone can run it.", ["python", program])
-        session.write(_output_of([sys.executable, program]))
+        _execute_program(session, program)
 
 
 def _type(session: Session, remark: str, *args: str) -> None:
@@ -91,36 +94,37 @@ def _announce(session: Session, remark: str, command: Sequence[str]) -> None:
     session.write(f"\n# {remark}\n$ {shlex.join(command)}\n")
 
 
-def _output_of(command: Sequence[str]) -> str:
-    """What a program prints.
+def _execute_program(session: Session, program: str) -> None:
+    """Run a Python program and pass on what it prints.
 
     Raises:
-        RunFailedError: It did not end well, or not in time; it is killed with its children then.
+        RunFailedError: It did not end well, or not in time; its processes are killed then.
     """
     process = subprocess.Popen(
-        command,
+        [sys.executable, program],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
+    alarm = threading.Timer(PROGRAM_TIMEOUT, _kill, [process])
+    alarm.start()
     try:
-        output, _ = process.communicate(timeout=SNIPPET_TIMEOUT)
-    except BaseException as error:
+        for line in process.stdout or ():
+            session.write(line)
+        code = process.wait()
+    finally:
+        alarm.cancel()
+        _kill(process)
+    if code:
+        raise RunFailedError(f"the program ended with code {code}", where=program)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise RunFailedError(
-                f"the program did not end within {SNIPPET_TIMEOUT:g} s", where=command[-1]
-            ) from error
-        raise
-    if process.returncode:
-        last = output.strip().rpartition("\n")[2]
-        raise RunFailedError(
-            f"the program ended with code {process.returncode}: {last}", where=command[-1]
-        )
-    return output
 
 
 def _latest_two(session: Session, name: str) -> tuple[Run, Run]:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from agi_cli.text import number, one_line
+from agi_cli.text import one_line
 from agi_cli.views.grid import facts, grid
 
 ROWS = 30
@@ -45,15 +45,21 @@ def is_table(value: Any) -> bool:
 
 
 def table(rows: Sequence[Row], totals: Mapping[str, Row] | None = None) -> RenderableType:
-    """Rows below each other, a column for each key, and named rows below them."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    right = [key for key in columns if all(_is_number(row.get(key)) for row in rows)]
-    lines = [[_cell(row.get(key)) for key in columns] for row in rows[:ROWS]]
-    for name, total in (totals or {}).items():
-        cells = [_cell(total.get(key)) for key in columns]
-        lines.append([cells[0] or name, *cells[1:]])
-    names = [one_line(key, 40) for key in columns]
-    drawn = grid(names, lines, right=[one_line(key, 40) for key in right])
+    """Rows below each other, a column for each key, and named rows below them.
+
+    Texts come before numbers, and each in the order of their keys: the API carries objects, in
+    which the order that the app gave them is lost.
+    """
+    keys = sorted({key for row in rows for key in row})
+    numbers = [key for key in keys if all(_is_number(row.get(key)) for row in rows)]
+    keys = [*(key for key in keys if key not in numbers), *numbers]
+    shown = [*rows[:ROWS], *({keys[0]: name, **total} for name, total in (totals or {}).items())]
+    cells = [_column([row.get(key) for row in shown]) for key in keys]
+    drawn = grid(
+        [one_line(key, 40) for key in keys],
+        zip(*cells, strict=True),
+        right=[one_line(key, 40) for key in numbers],
+    )
     if len(rows) > ROWS:
         return Group(drawn, Text(f"... and {len(rows) - ROWS:,} more rows"))
     return drawn
@@ -80,14 +86,21 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-def _cell(value: Any) -> str:
+def _column(values: Sequence[Any]) -> list[str]:
+    """The cells of one column; its fractions have equally many digits."""
+    sizes = [abs(value) for value in values if isinstance(value, float)]
+    digits = 0 if not sizes or max(sizes) >= 1e6 else 1 if max(sizes) >= 1e3 else 3
+    return [_cell(value, digits if sizes else 0) for value in values]
+
+
+def _cell(value: Any, digits: int) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return number(value) if abs(value) >= 1e6 else f"{value:,.3f}".rstrip("0").rstrip(".")
-    return f"{value:,}" if isinstance(value, int) else one_line(str(value), 60)
+    if isinstance(value, (int, float)):
+        return f"{value:,.{digits}f}"
+    return one_line(str(value), 60)
 
 
 def _json(value: Any) -> str:

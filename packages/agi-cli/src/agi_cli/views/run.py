@@ -23,7 +23,7 @@ def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType
     slowest = _slowest(partitions)
     if slowest:
         parts += [Text(), slowest]
-    parts += _failures(partitions)
+    parts += [*_failures(partitions), *_own_traceback(run)]
     if run.result is not None:
         parts += [Text(), data_view(run.result)]
     return Group(*parts)
@@ -147,12 +147,19 @@ def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
     if len(failed) > FAILED:
         parts.append(Text(f"... and {len(failed) - FAILED:,} more failed partitions"))
     for partition in [p for p in failed if p.traceback][:TRACEBACKS]:
-        parts += [Text(), Text(f"{one_line(partition.label, 60)}:"), _traceback(partition)]
+        name = Text(f"{one_line(partition.label, 60)}:")
+        parts += [Text(), name, _traceback(partition.traceback)]
     return parts
 
 
-def _traceback(partition: RunPartition) -> Text:
-    lines = partition.traceback.rstrip().splitlines()
+def _own_traceback(run: Run) -> list[RenderableType]:
+    """The traceback of an app that failed outside of its partitions."""
+    trace = run.error.metadata.get("traceback", "") if run.error else ""
+    return [Text(), _traceback(trace)] if trace else []
+
+
+def _traceback(trace: str) -> Text:
+    lines = trace.rstrip().splitlines()
     cut = ["  ..."] if len(lines) > TRACEBACK_LINES else []
     shown = [*cut, *lines[-TRACEBACK_LINES:]]
     return Text("\n".join(f"  {line}" for line in shown), style="dim")

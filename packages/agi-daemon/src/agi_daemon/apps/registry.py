@@ -15,7 +15,7 @@ from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
 from agi_daemon.store.store import Store
 from agi_env.app import App, full_name, is_path
-from agi_env.app_template import create
+from agi_env.app_template import create, new_name
 from agi_env.errors import AlreadyExistsError, AppNotFoundError, RequestInvalidError
 from agi_env.settings_change import SettingChange
 from agi_env.settings_file import SettingsFile, SettingsSnapshot
@@ -61,7 +61,7 @@ class Apps:
         async with self._requests.claim(request_id, "CreateApp", (app_id, directory)) as claim:
             if claim.earlier:
                 return await self.get_app(claim.earlier)
-            root = _absolute(directory) / full_name(app_id)
+            root = _absolute(directory) / new_name(app_id)
             self._check_free(App(root), replace=False)
             if root.exists():
                 raise AlreadyExistsError("this folder is there already", where=str(root))

@@ -14,6 +14,7 @@ from agi_env.errors import ModeNotEnabledError
 from agi_env.mode import Mode
 from agi_env.runtime.spec import SlotSpec
 from agi_env.settings import Settings
+from agi_env.settings_schema import dotted, problems
 from agi_env.share import data_paths
 
 RUNNABLE = Mode.POOL
@@ -77,7 +78,7 @@ def resolve(
     Raises:
         SelectionInvalidError: The map does not fit the mode.
         ModeNotEnabledError: The mode cannot be run.
-        SettingsInvalidError: ``data_in`` or ``data_out`` cannot be used.
+        SettingsInvalidError: An argument cannot be used.
     """
     chosen = settings.mode if mode is None else mode
     check_runnable(chosen)
@@ -88,6 +89,8 @@ def resolve(
     )
     fitting = for_mode(selection, configured, chosen)
     arguments = {**settings.args, **(args or {})}
+    for problem in problems({"args": arguments}):
+        raise problem.error(problem.what, metadata={"key": dotted(problem.key)})
     paths = data_paths(arguments, app.target, chosen)
     return Resolution(
         app=app.name,
@@ -116,7 +119,7 @@ def check_runnable(mode: Mode) -> None:
     missing = mode & ~RUNNABLE
     if missing:
         raise ModeNotEnabledError(
-            f"mode {mode.words} needs {Mode(missing).words}, which this version cannot run",
+            f"this version cannot run {Mode(missing).words}",
             where=f"mode {int(mode)}",
             remedy="Choose mode 0 (plain local Python) or 1 (pool)",
         )

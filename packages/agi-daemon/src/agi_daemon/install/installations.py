@@ -91,6 +91,7 @@ class Installations:
     ) -> AsyncIterator[tuple[Installation | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
         record = self._record(name)
+        self._events.check_cursor(record.subject, after_sequence)
         sequence = self._events.last_sequence(record.subject)
         yield record.installation, sequence
         events = self._events.follow(

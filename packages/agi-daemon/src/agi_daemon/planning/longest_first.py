@@ -8,18 +8,13 @@ processors", SIAM J. Comput. 6 (1977).
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from heapq import heapify, heapreplace
-from itertools import accumulate
-from operator import ge, neg
 
 from agi_daemon.planning.problem import Problem
+from agi_daemon.planning.rounds import longest_first_in_rounds
 
 STEP_BY_STEP_LIMIT = 1_000_000
 """Comparisons (weights times distinct speeds) up to which every weight looks for its own slot."""
-
-NEARLY_EQUAL = 0.98
-"""Weights within this factor of each other are placed in one round."""
 
 
 def longest_first(problem: Problem) -> list[int]:
@@ -33,7 +28,7 @@ def longest_first(problem: Problem) -> list[int]:
         return _on_equal_slots(problem)
     if speeds * len(problem.weights) <= STEP_BY_STEP_LIMIT:
         return _on_classes_of_slots(problem)
-    return _in_rounds(problem)
+    return longest_first_in_rounds(problem)
 
 
 def _on_equal_slots(problem: Problem) -> list[int]:
@@ -72,33 +67,3 @@ def _classes(problem: Problem) -> list[tuple[float, list[tuple[float, int]]]]:
     for queue in by_speed.values():
         heapify(queue)
     return list(by_speed.items())
-
-
-def _in_rounds(problem: Problem) -> list[int]:
-    """Place many weights at a time, for a million of them on slots of many speeds.
-
-    A round lines the slots up by when each would be done with the next weight, and hands them the
-    next weights in that order, until some slot of the line would be earlier a second time. Weights
-    of one round are nearly equal, so it differs from the rule by the order of near ties only.
-    """
-    weights, pace = problem.weights, [1 / speed for speed in problem.speeds]
-    loads, choice = list(problem.base), list[int]()
-    while len(choice) < len(weights):
-        start = len(choice)
-        line, length = _line_up(loads, pace, weights[start])
-        share = weights[start : start + length]
-        share = share[: bisect_left(share, -weights[start] * NEARLY_EQUAL, key=neg)]
-        for slot, weight in zip(line, share, strict=False):
-            loads[slot] += weight
-        choice += line[: len(share)]
-    return choice
-
-
-def _line_up(loads: list[float], pace: list[float], weight: float) -> tuple[list[int], int]:
-    """Slots by when each would be done with the weight; how many, before one is due again."""
-    done = [(load + weight) * each for load, each in zip(loads, pace, strict=True)]
-    line = sorted(range(len(done)), key=done.__getitem__)
-    first = [done[slot] for slot in line]
-    again = accumulate([done[slot] + weight * pace[slot] for slot in line], min)
-    due = [*map(ge, first[1:], again), True]
-    return line, due.index(True) + 1

@@ -68,7 +68,8 @@ def _failure(completed: Completed, app: str) -> AgiError:
     lines = completed.stdout.splitlines()
     if lines and lines[-1].startswith(b'{"error": '):
         error = json.loads(lines[-1])["error"]
-        return error_from(error["code"], {**error["metadata"], "app": app})
+        facts = error["metadata"]
+        return error_from(error["code"], {**facts, "app": app, "where": facts["where"] or app})
     said = completed.stderr.decode(errors="replace").strip().splitlines()
     words = f": {said[-1]}" if said else ""
     what = f"the process that names the partitions ended with {completed.returncode}{words}"

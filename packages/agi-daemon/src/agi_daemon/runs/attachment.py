@@ -12,22 +12,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from attrs import field, frozen
-
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_directory import place_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
+from agi_env.errors import error_from
 
 _MOST_IN_ONE_BATCH = 500
-
-
-@frozen
-class Batch:
-    """Records that came together."""
-
-    records: list[dict[str, Any]] = field(factory=list)
-    gone: Mapping[str, Any] | None = None
-    """The runner's exit record, when these lines say that it is gone."""
 
 
 class Attachment:
@@ -37,16 +27,21 @@ class Attachment:
         self._channel = channel
         self.gone: Mapping[str, Any] | None = None
         """How the runner ended, once that is known."""
+        self.epoch = 0
+        """The highest epoch that the far side knows of."""
 
     async def cancel(self, grace_s: float) -> None:
         """Ask the runner to stop; a runner that is only starting is asked again by the caller."""
         command = json.dumps({"op": "cancel", "grace_s": grace_s})
         await self._channel.send(command.encode() + b"\n")
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield what the runner records, as much together as is there, until it is gone.
 
-        A line that breaks ends the iteration without a batch that says ``gone``.
+        A line that breaks ends the iteration with ``gone`` unset.
+
+        Raises:
+            AgiError: The far side can neither join nor start a runner.
         """
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2 * _MOST_IN_ONE_BATCH)
         reader = asyncio.create_task(_pump(self._channel, queue), name="attachment reader")
@@ -57,14 +52,27 @@ class Attachment:
                 while len(lines) < _MOST_IN_ONE_BATCH and not queue.empty():
                     lines.append(queue.get_nowait())
                 open_ = lines[-1] is not None
-                batch = _understood([line for line in lines if line is not None])
-                self.gone = self.gone or batch.gone
-                if batch.records:
+                batch = self._understood([line for line in lines if line is not None])
+                if batch:
                     yield batch
             await reader
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
+
+    def _understood(self, lines: list[bytes]) -> list[dict[str, Any]]:
+        records: list[dict[str, Any]] = []
+        for line in lines:
+            match json.loads(line):
+                case {"record": dict(record)}:
+                    records.append(record)
+                case {"attached": {"epoch": int(epoch)}}:
+                    self.epoch = epoch
+                case {"gone": exit_record}:
+                    self.gone = exit_record or {"code": None}
+                case {"error": {"code": str(code), "metadata": dict(metadata)}}:
+                    raise error_from(code, metadata)
+        return records
 
     def complaint(self) -> str:
         """What the far side wrote to its standard error, in one line."""
@@ -102,15 +110,3 @@ async def _pump(channel: Channel, queue: asyncio.Queue[bytes | None]) -> None:
             await queue.put(line)
     finally:
         await queue.put(None)
-
-
-def _understood(lines: list[bytes]) -> Batch:
-    records: list[dict[str, Any]] = []
-    gone: Mapping[str, Any] | None = None
-    for line in lines:
-        match json.loads(line):
-            case {"record": dict(record)}:
-                records.append(record)
-            case {"gone": exit_record}:
-                gone = exit_record or {"code": None}
-    return Batch(records, gone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_directory, run_store
-from agi_daemon.runs.attachment import Attachment, Batch, attached
+from agi_daemon.runs.attachment import Attachment, attached
 from agi_daemon.runs.journal_copy import JournalCopy, keeping_requests
 from agi_daemon.runs.leases import CoreLeases, Demand
 from agi_daemon.runs.next_step import Step, next_step
@@ -178,6 +178,8 @@ class RunDriver:
         record = self._record
         event = "runner gone" if line.gone else "line broken"
         _log.warning(event, run=record.run.id, said=line.complaint())
+        known = max(record.run.epoch, line.epoch)
+        self._record = record = evolve(record, run=evolve(record.run, epoch=known))
         if line.gone:
             lost = Fact(kind="runner_lost", data={"exit": dict(line.gone)})
             self._record = evolve(record, fruitless_starts=record.fruitless_starts + 1)
@@ -191,17 +193,17 @@ class RunDriver:
         await asyncio.sleep(min(5.0, 0.05 * 2**self._broken_lines))
 
     async def _copy(self, line: Attachment, copy: JournalCopy) -> None:
-        async for batch in line.batches():
+        async for records in line.batches():
             self._broken_lines = 0
-            result = await self._result_of(batch)
-            self._record = await copy.take(self._record, batch.records, result)
-            kinds = {record["kind"] for record in batch.records}
+            result = await self._result_of(records)
+            self._record = await copy.take(self._record, records, result)
+            kinds = {record["kind"] for record in records}
             if "runner_started" in kinds and self._stop_asked.is_set():
                 await line.cancel(self._grace())
 
-    async def _result_of(self, batch: Batch) -> Any:
+    async def _result_of(self, records: Sequence[Mapping[str, Any]]) -> Any:
         """What ``reduce`` returned, if this batch says that it was published."""
-        paths = [each["path"] for each in batch.records if each["kind"] == "published"]
+        paths = [each["path"] for each in records if each["kind"] == "published"]
         if not paths:
             return self._record.run.result
         transport = self._parts.hosts.transport(self._record.resolution.slots[0].host)

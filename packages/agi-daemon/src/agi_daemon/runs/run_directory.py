@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import NotFoundError
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 
 _DEADLINE_S = 30.0
@@ -40,26 +40,16 @@ async def read_result(transport: HostTransport, record: RunRecord) -> Any:
     return json.loads(await transport.read_file(path, deadline_s=_DEADLINE_S))
 
 
-async def read_log(transport: HostTransport, record: RunRecord, file: str) -> str | None:
-    """The text of one log file, None when it is not there."""
-    path = place_of(transport, record.run.id) / "logs" / file
-    try:
-        data = await transport.read_file(
-            path, deadline_s=_DEADLINE_S, max_bytes=2 * _LOG_LIMIT_BYTES
-        )
-    except NotFoundError:
-        return None
-    return data.decode(errors="replace")
-
-
-def log_files(record: RunRecord) -> list[str]:
-    """The log files that a run may have."""
-    executors = [
-        f"executor-{slot.index}-{number}.log"
-        for slot in record.resolution.slots
-        for number in range(slot.executors)
-    ]
-    return ["runner.log", *executors]
+async def read_logs(
+    transport: HostTransport, record: RunRecord, file: str
+) -> AsyncIterator[tuple[str, str]]:
+    """Yield the text of the run's logs, or of one of them, each piece with its file's name."""
+    argv = [f"{record.build}/bin/python", "-m", "agi_env.runtime.logs"]
+    argv += [str(place_of(transport, record.run.id)), *([file] if file else [])]
+    async with await transport.open_channel(argv) as channel:
+        async for line in channel.lines():
+            piece = json.loads(line)
+            yield piece["file"], piece["text"]
 
 
 def spec_of(record: RunRecord) -> RunSpec:

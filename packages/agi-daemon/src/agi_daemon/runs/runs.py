@@ -105,6 +105,7 @@ class Runs:
     ) -> AsyncIterator[tuple[Run | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
         record = self._record(name)
+        self._parts.events.check_cursor(record.subject, after_sequence)
         level = record.resolution.verbose if verbose is None else verbose
         sequence = self._parts.events.last_sequence(record.subject)
         yield record.run, sequence
@@ -146,18 +147,13 @@ class Runs:
             return stopped.run
 
     async def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
-        """Yield the text of the run's log files."""
+        """Yield the text of the run's log files, as far as they are written."""
         record = self._record(name)
-        files = run_directory.log_files(record)
-        if file and file not in files:
-            raise RequestInvalidError(
-                f"the run has no log {file!r}", where="file", remedy=f"One of {', '.join(files)}"
-            )
+        if not record.run.paths.run_directory:
+            return
         transport = self._parts.hosts.transport(record.resolution.slots[0].host)
-        for each in [file] if file else files:
-            text = await run_directory.read_log(transport, record, each)
-            for start in range(0, len(text or ""), _PIECE):
-                yield each, (text or "")[start : start + _PIECE]
+        async for piece in run_directory.read_logs(transport, record, file):
+            yield piece
 
     async def _ordered(self, request: StartRun) -> RunRecord:
         """The run that a request amounts to, not stored yet."""
@@ -253,9 +249,6 @@ class Runs:
     def _record(self, name: str) -> RunRecord:
         run_id = name.removeprefix("runs/")
         return self._parts.store.read(lambda db: run_store.find(db, run_id))
-
-
-_PIECE = 64 * 1024
 
 
 def _waiting(planned: PlannedPartition) -> RunPartition:

@@ -9,7 +9,13 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from agi_daemon.transport.host_transport import DEFAULT_OUTPUT_BYTES, Completed, OnLine, Stdin
+from agi_daemon.transport.host_transport import (
+    DEFAULT_OUTPUT_BYTES,
+    STDERR_BYTES,
+    Completed,
+    OnLine,
+    Stdin,
+)
 from agi_env.errors import AgiError, HostCommandTimeoutError, OutputTooLargeError, RefusedError
 
 _READ_BYTES = 256 * 1024
@@ -97,7 +103,7 @@ async def run_child(
 
     Raises:
         HostCommandTimeoutError: The deadline passed, or nothing moved for ``idle_s``.
-        OutputTooLargeError: It wrote more than ``max_output_bytes``.
+        OutputTooLargeError: It wrote more than ``max_output_bytes`` to its standard output.
         RefusedError: It cannot be started.
     """
     process = await start_child(argv, env=env, cwd=cwd)
@@ -138,7 +144,7 @@ class _Conversation:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._feed())
             out = group.create_task(self._collect(self._process.stdout, self._on_line))
-            err = group.create_task(self._collect(self._process.stderr, None))
+            err = group.create_task(self._keep_tail(self._process.stderr))
         return Completed(await self._process.wait(), out.result(), err.result())
 
     def _progressed(self) -> None:
@@ -168,6 +174,14 @@ class _Conversation:
                 for line in lines:
                     on_line(line)
         return bytes(collected)
+
+    async def _keep_tail(self, stream: asyncio.StreamReader) -> bytes:
+        kept = bytearray()
+        while piece := await stream.read(_READ_BYTES):
+            self._progressed()
+            kept += piece
+            del kept[:-STDERR_BYTES]
+        return bytes(kept)
 
 
 async def _bounded(talk: _Conversation, deadline_s: float, idle_s: float | None) -> Completed:

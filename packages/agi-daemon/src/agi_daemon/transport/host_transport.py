@@ -12,6 +12,9 @@ from attrs import frozen
 DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024
 """What a command may write before it is killed, unless told otherwise: 16 MiB."""
 
+STDERR_BYTES = 64 * 1024
+"""How much of its standard error is kept: the last 64 KiB, which say why it failed."""
+
 Stdin = bytes | AsyncIterable[bytes]
 OnLine = Callable[[bytes], None]
 
@@ -23,6 +26,7 @@ class Completed:
     returncode: int
     stdout: bytes
     stderr: bytes
+    """The last `STDERR_BYTES` of it."""
 
 
 class Channel(Protocol):
@@ -108,12 +112,12 @@ class HostTransport(Protocol):
             deadline_s: Seconds after which it is killed.
             idle_s: Seconds without any byte in or out after which it is killed; none for no limit.
             env: Variables to set in addition to the clean environment.
-            max_output_bytes: How much it may write to each of its two outputs.
+            max_output_bytes: How much it may write to its standard output.
             on_line: Called with each line of standard output as it comes, without the newline.
 
         Raises:
             HostCommandTimeoutError: The deadline passed, or nothing moved for ``idle_s``.
-            OutputTooLargeError: It wrote more than ``max_output_bytes``.
+            OutputTooLargeError: It wrote more than ``max_output_bytes`` to its standard output.
             RefusedError: It cannot be started there.
         """
         ...

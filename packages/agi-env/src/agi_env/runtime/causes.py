@@ -40,6 +40,7 @@ class FailureKind(StrEnum):
     CLASS_MISSING = "class_missing"
     WORK_MISSING = "work_missing"
     NOT_JSON = "not_json"
+    TOO_LARGE = "too_large"
     NO_ROOM = "no_room"
     KILLED = "killed"
 

@@ -30,6 +30,9 @@ from agi_env.runtime.executor_link import ExecutorLink
 from agi_env.runtime.frames import Message
 from agi_env.runtime.partitions import Partition, PartitionResult
 
+MAX_VALUE_BYTES = 8 * 1024 * 1024
+"""How long the JSON text of what ``work`` and ``reduce`` return may be: 8 MiB."""
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -108,6 +111,8 @@ class Executor:
             text = attempt.encode(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise NotJsonError(describe(error)) from None
+        if len(text) > MAX_VALUE_BYTES:
+            raise TooLargeError(f"{len(text)} bytes, and {MAX_VALUE_BYTES} are the most")
         with disk_errors(directory):
             stored = attempt.store(directory, text)
         return {"sha256": stored.sha256, "bytes": stored.bytes}
@@ -124,6 +129,10 @@ class Executor:
 
 class NotJsonError(Exception):
     """The app returned what JSON cannot carry."""
+
+
+class TooLargeError(Exception):
+    """The app returned a value that is not small."""
 
 
 def _started(message: Message) -> Any:
@@ -151,6 +160,8 @@ def _cause(error: BaseException, what: str) -> FailureCause:
         case NotJsonError():
             message = f"{what} returned what JSON cannot carry: {error}"
             return FailureCause(FailureKind.NOT_JSON, message)
+        case TooLargeError():
+            return FailureCause(FailureKind.TOO_LARGE, f"{what} returned {error}")
         case SystemExit():
             message = f"{what} called sys.exit({error.code!r})"
             return FailureCause(FailureKind.EXIT, message, app_traceback(error))

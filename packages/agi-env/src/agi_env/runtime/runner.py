@@ -275,7 +275,7 @@ class Runner:
             history.reduced = None
 
     def _settle_unusable(self, history: History, reason: AgiError) -> None:
-        error = verdict.data_out_unusable(self._spec.data_out, reason.what)
+        error = verdict.data_out_unusable(self._spec.data_out, reason)
         total = len(self._plan.partitions)
         done = len(history.finished)
         self._append(

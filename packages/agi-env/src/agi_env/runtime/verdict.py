@@ -10,6 +10,7 @@ from agi_env.errors import (
     CancelledRunError,
     DiskFullError,
     ExecutorDiedError,
+    OutputTooLargeError,
     PartitionFailedError,
     PartitionTimeoutError,
     ReduceFailedError,
@@ -29,6 +30,12 @@ _OF_PARTITION: dict[FailureKind, type[AgiError]] = {
     FailureKind.TIMEOUT: PartitionTimeoutError,
     FailureKind.SIGNAL: ExecutorDiedError,
     FailureKind.OOM: ExecutorDiedError,
+    FailureKind.TOO_LARGE: OutputTooLargeError,
+    FailureKind.NO_ROOM: DiskFullError,
+}
+_OF_REDUCTION: dict[FailureKind, type[AgiError]] = {
+    FailureKind.NOT_JSON: ResultNotJsonError,
+    FailureKind.TOO_LARGE: OutputTooLargeError,
     FailureKind.NO_ROOM: DiskFullError,
 }
 _OF_START: dict[FailureKind, type[AgiError]] = {
@@ -69,13 +76,13 @@ def executors_gone(end: EndCause) -> AgiError:
 
 def reduce_failed(cause: FailureCause) -> AgiError:
     """``reduce`` did not give a value."""
-    cls = ResultNotJsonError if cause.kind is FailureKind.NOT_JSON else ReduceFailedError
-    return cls(cause.message, where="reduce()", metadata=_facts(cause))
+    cls = _OF_REDUCTION.get(cause.kind, ReduceFailedError)
+    return cls(cause.message, metadata=_facts(cause))
 
 
 def stop_failed(cause: FailureCause) -> AgiError:
     """``stop`` failed after all the work was done."""
-    return AppError(cause.message, where="stop()", metadata=_facts(cause))
+    return AppError(cause.message, metadata=_facts(cause))
 
 
 def run_timed_out(seconds: float) -> AgiError:
@@ -88,10 +95,12 @@ def cancelled() -> AgiError:
     return CancelledRunError("the run was cancelled")
 
 
-def data_out_unusable(path: str, reason: str) -> AgiError:
+def data_out_unusable(path: str, reason: AgiError) -> AgiError:
     """The directory for the results cannot be written."""
+    if isinstance(reason, DiskFullError):
+        return reason
     return RunFailedError(
-        f"the results cannot be stored: {reason}",
+        f"the results cannot be stored: {reason.what}",
         where=path,
         remedy="Make data_out a directory that this user can write to",
     )
