@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agi_cli.text import byte_count, duration, one_line
+from agi_cli.text import byte_count, counted, duration, one_line
 from agi_cluster.model.event import Event
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -101,12 +101,14 @@ def _published(data: Data, _label: Label) -> str:
 
 
 def _collecting(data: Data, _label: Label) -> str:
-    return f"collecting {len(data.get('wheels', ()))} wheels"
+    return f"collecting {counted(len(data.get('wheels', ())), 'wheel')}"
 
 
 def _shipping(data: Data, _label: Label) -> str:
     size = byte_count(int(data.get("bytes", 0)))
-    return f"{data.get('host', '')}: shipping {len(data.get('wheels', ()))} wheels, {size}"
+    return (
+        f"{data.get('host', '')}: shipping {counted(len(data.get('wheels', ())), 'wheel')}, {size}"
+    )
 
 
 def _resolved(data: Data, _label: Label) -> str:
@@ -148,6 +150,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "partition_moved": _partition_moved,
     "cancel_asked": _silence,
     "cancel_requested": _cancel_requested,
+    "result_lost": _always("a result is not on the disk any more; its partition is done again"),
     "reduce_started": _always("reducing"),
     "reduce_finished": _silence,
     "reduce_failed": _always("reduce failed"),

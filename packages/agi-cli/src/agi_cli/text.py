@@ -21,6 +21,11 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count of things: ``1 core``, ``1,200 cores``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A time span: ``42 ms``, ``1.24 s``, ``5 min 12 s``, ``2 h 5 min``."""
     if seconds < 1:

@@ -81,7 +81,7 @@ def _play_snippet(session: Session, name: str) -> None:
         program = str(Path(folder) / f"run_{name.removesuffix('_project')}.py")
         _type(session, "Have a program written.", "snippet", "run", name, "--file", program)
         _announce(session, "It is an honest program: anyone can run it.", ["python", program])
-        _execute_program(session, program)
+        execute_program(session, program)
 
 
 def _type(session: Session, remark: str, *args: str) -> None:
@@ -94,29 +94,34 @@ def _announce(session: Session, remark: str, command: Sequence[str]) -> None:
     session.write(f"\n# {remark}\n$ {shlex.join(command)}\n")
 
 
-def _execute_program(session: Session, program: str) -> None:
+def execute_program(session: Session, program: str, *, timeout: float = PROGRAM_TIMEOUT) -> None:
     """Run a Python program and pass on what it prints.
 
+    Args:
+        session: Where its output goes.
+        program: The file.
+        timeout: Seconds after which it is killed with its children.
+
     Raises:
-        RunFailedError: It did not end well, or not in time; its processes are killed then.
+        RunFailedError: It did not end well, or not in time.
     """
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, program],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
-    alarm = threading.Timer(PROGRAM_TIMEOUT, _kill, [process])
-    alarm.start()
-    try:
-        for line in process.stdout or ():
-            session.write(line)
-        code = process.wait()
-    finally:
-        alarm.cancel()
-        _kill(process)
+    ) as process:
+        alarm = threading.Timer(timeout, _kill, [process])
+        alarm.start()
+        try:
+            for line in process.stdout or ():
+                session.write(line)
+            code = process.wait()
+        finally:
+            alarm.cancel()
+            _kill(process)
     if code:
         raise RunFailedError(f"the program ended with code {code}", where=program)
 

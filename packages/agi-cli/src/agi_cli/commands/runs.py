@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,9 +14,11 @@ from agi_cli.completion import apps
 from agi_cli.following import follow_run
 from agi_cli.listing import fetched
 from agi_cli.options import DryRun, Format, Limit, Output, RunName, Verbose
+from agi_cli.page.document import run_page
 from agi_cli.reporting import report
 from agi_cli.session import session_of
 from agi_cli.views.run import partition_table, run_report, run_table
+from agi_cli.written_file import write_file
 from agi_cluster.model.page import Page
 from agi_cluster.model.run import Run, RunPartition, RunState
 
@@ -132,3 +135,22 @@ def cancel(
     with session.client() as client:
         run = client.cancel_run(name, grace_seconds=grace, validate_only=dry_run)
     session.show(output, run, lambda: run_report(run, ()))
+
+
+@app.command()
+def page(
+    context: typer.Context,
+    name: RunName,
+    file: Annotated[
+        Path, typer.Option("--file", metavar="FILE", help="Where to write it. [RUN.html]")
+    ] = Path(),
+) -> None:
+    """Write RUN as one HTML page: what ran when, loads as planned and as they were, failures."""
+    session = session_of(context)
+    with session.client() as client:
+        run = client.get_run(name)
+        partitions = fetched(RunPartition, client.list_run_partitions, run.id).items
+        plan = client.get_plan(run.plan) if run.plan else None
+    target = Path(f"{run.id}.html") if file == Path() else file
+    write_file(target, run_page(run, partitions, plan))
+    session.say(f"written: {target}")

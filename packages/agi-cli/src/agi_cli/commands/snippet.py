@@ -10,8 +10,8 @@ import typer
 from agi_cli.arguments import app_reference
 from agi_cli.options import App, Format, Output
 from agi_cli.session import Session, session_of
+from agi_cli.written_file import write_file
 from agi_cluster.model.snippet import SnippetKind
-from agi_env.errors import RequestInvalidError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -56,20 +56,9 @@ def _render(session: Session, name: str, kind: SnippetKind, file: str, output: F
     with session.client() as client:
         made = client.render_snippet(app_reference(name), kind)
     if file:
-        _save(Path(file), made.text)
+        write_file(Path(file), made.text)
         session.say(f"written: {file}")
     if output is Format.JSON:
         session.show(output, made, lambda: "")
     elif not file:
         session.write(made.text)
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RequestInvalidError(
-            f"the file cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="Name another file",
-        ) from error

@@ -50,9 +50,8 @@ def table(rows: Sequence[Row], totals: Mapping[str, Row] | None = None) -> Rende
     Texts come before numbers, and each in the order of their keys: the API carries objects, in
     which the order that the app gave them is lost.
     """
-    keys = sorted({key for row in rows for key in row})
-    numbers = [key for key in keys if all(_is_number(row.get(key)) for row in rows)]
-    keys = [*(key for key in keys if key not in numbers), *numbers]
+    texts, numbers = columns_of(rows)
+    keys = [*texts, *numbers]
     shown = [*rows[:ROWS], *({keys[0]: name, **total} for name, total in (totals or {}).items())]
     cells = [_column([row.get(key) for row in shown]) for key in keys]
     drawn = grid(
@@ -63,6 +62,13 @@ def table(rows: Sequence[Row], totals: Mapping[str, Row] | None = None) -> Rende
     if len(rows) > ROWS:
         return Group(drawn, Text(f"... and {len(rows) - ROWS:,} more rows"))
     return drawn
+
+
+def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """The columns of texts and those of numbers, each in the order of their keys."""
+    keys = sorted({key for row in rows for key in row})
+    numbers = [key for key in keys if all(_is_number(row.get(key)) for row in rows)]
+    return [key for key in keys if key not in numbers], numbers
 
 
 def _totals(rows: Sequence[Row], others: Mapping[str, Any]) -> dict[str, Row]:

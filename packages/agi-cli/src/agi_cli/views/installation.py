@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from agi_cli.text import byte_count, duration
+from agi_cli.text import byte_count, counted, duration
 from agi_cli.views.grid import facts, grid, state
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
 
@@ -42,7 +42,7 @@ def _headline(installation: Installation) -> str:
 
 
 def _row(host: HostInstallation) -> tuple[RenderableType, ...]:
-    shipped = f"{len(host.shipped_wheels)} wheels, {byte_count(host.shipped_bytes)}"
+    shipped = f"{counted(len(host.shipped_wheels), 'wheel')}, {byte_count(host.shipped_bytes)}"
     return (
         host.host,
         state(host.state.value),

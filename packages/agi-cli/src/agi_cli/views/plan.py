@@ -9,7 +9,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agi_cli.listing import Listing
-from agi_cli.text import bar, cut, moment, number, one_line, percent
+from agi_cli.text import bar, counted, cut, moment, number, one_line, percent
 from agi_cli.views.grid import grid, listed
 from agi_cluster.model.plan import Plan, PlannedPartition, PlanSlot
 
@@ -60,8 +60,9 @@ def _head(plan: Plan) -> list[Text]:
     return [
         Text(f"{plan.app}  {plan.name}  mode {plan.mode.words}", style="bold"),
         Text(
-            f"{number(plan.partition_count)} partitions of weight {number(plan.total_weight)}"
-            f" on {len(plan.slots)} slots: predicted finish {number(plan.predicted_finish)}{bound}"
+            f"{counted(plan.partition_count, 'partition')} of weight {number(plan.total_weight)}"
+            f" on {counted(len(plan.slots), 'slot')}:"
+            f" predicted finish {number(plan.predicted_finish)}{bound}"
         ),
     ]
 
@@ -100,9 +101,9 @@ def _slot(plan: Plan, slot: PlanSlot) -> Text:
     share = slot.load / plan.total_weight if plan.total_weight else 0.0
     longest = slot.predicted_finish / plan.predicted_finish if plan.predicted_finish else 0.0
     line = Text(
-        f"slot {slot.index}: {number(slot.partition_count)} partitions,"
+        f"slot {slot.index}: {counted(slot.partition_count, 'partition')},"
         f" load {number(slot.load)} ({percent(share)}),"
-        f" finish {number(slot.predicted_finish)}, {slot.cores} cores  "
+        f" finish {number(slot.predicted_finish)}, {counted(slot.cores, 'core')}  "
     )
     return line.append(bar(longest), style="cyan")
 

@@ -23,7 +23,7 @@ def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType
     slowest = _slowest(partitions)
     if slowest:
         parts += [Text(), slowest]
-    parts += [*_failures(partitions), *_own_traceback(run)]
+    parts += _failures(partitions) or _own_traceback(run)
     if run.result is not None:
         parts += [Text(), data_view(run.result)]
     return Group(*parts)
@@ -139,7 +139,12 @@ def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
     if not failed:
         return []
     rows = [
-        (one_line(p.label, 60), str(p.slot), str(p.attempts), one_line(str(p.error or ""), 300))
+        (
+            one_line(p.label, 60),
+            str(p.slot),
+            str(p.attempts),
+            one_line(p.error.what if p.error else "", 300),
+        )
         for p in failed[:FAILED]
     ]
     table = grid(("failed partitions", "slot", "attempts", "why"), rows, right=("slot", "attempts"))

@@ -1,0 +1,250 @@
+"""Every command against a client that remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+
+import attrs
+import pytest
+
+from agi_cli import exit_codes
+from agi_cluster.model.app import SettingChange
+from agi_cluster.model.installation import InstallationState
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.run import RunState
+from agi_cluster.model.selection import Selection
+from agi_cluster.model.snippet import SnippetKind
+from agi_env.errors import BuildFailedError
+from agi_env.mode import Mode
+
+
+def test_run_asks_what_the_options_say(terminal):
+    code = terminal.type(
+        *("run", "weather", "--mode", "1", "-w", "127.0.0.1=2", "--cores-per-slot", "1"),
+        *(
+            "--arg",
+            "nfile=3",
+            "--arg",
+            "name=Ann",
+            "--arg",
+            "days=[1, 2]",
+            "--arg",
+            "at=2026-01-02",
+        ),
+        *("--plan", "plans/weather-1@1", "--no-install", "-v", "1"),
+    )
+    assert code == 0
+    request, validate_only = terminal.client.asked[0]
+    assert not validate_only
+    assert request == StartRun(
+        app="weather_project",
+        mode=Mode.POOL,
+        selection=Selection(workers={"127.0.0.1": 2}, cores_per_slot=1),
+        args={"nfile": 3, "name": "Ann", "days": [1, 2], "at": "2026-01-02"},
+        plan="plans/weather-1@1",
+        no_install=True,
+        verbose=1,
+    )
+
+
+def test_run_says_how_it_goes_and_shows_the_report(terminal):
+    assert terminal.type("run", "weather") == 0
+    assert terminal.said.splitlines() == [
+        "runs/weather-r1: weather_project, mode 1 = pool",
+        "checking what is installed",
+        "installed already",
+        "planned: 3 partitions, plans/weather-1@1",
+        "started",
+        "reducing",
+    ]
+    assert "weather_project  SUCCEEDED  mode 1 = pool  in 1.50 s" in terminal.shown
+    assert "/share/weather/results/weather-r1" in terminal.shown
+
+
+def test_verbosity_2_names_each_partition_and_0_is_silent(terminal):
+    terminal.type("run", "weather", "-v", "2")
+    assert "part 2: done on slot 1 in 200 ms" in terminal.said
+    terminal.type("run", "weather", "-v", "0")
+    assert terminal.said == ""
+
+
+def test_verbosity_3_shows_what_the_app_prints(terminal):
+    terminal.type("run", "weather", "-v", "3")
+    assert "--- executor-0-0.log\nhello\n" in terminal.said
+
+
+def test_a_failed_run_is_reported_and_ends_with_the_code_of_its_error(terminal, failed_run):
+    terminal.client.final = failed_run
+
+    assert terminal.type("run", "weather") == 11
+    assert "FAILED" in terminal.shown
+    assert terminal.said.endswith(" [PARTITION_FAILED]\n")
+    assert terminal.type("run", "weather", "-o", "json") == 11
+    assert json.loads(terminal.shown)["error"]["code"] == "PARTITION_FAILED"
+    assert json.loads(terminal.said.splitlines()[-1])["error"]["code"] == "PARTITION_FAILED"
+
+
+def test_a_cancelled_run_ends_with_12(terminal):
+    final = terminal.client.final
+    terminal.client.final = attrs.evolve(final, state=RunState.CANCELLED, result=None)
+
+    assert terminal.type("run", "weather") == 12
+    assert terminal.said.endswith(" [RUN_CANCELLED]\n")
+
+
+def test_ctrl_c_detaches_and_says_how_to_come_back(terminal, interrupted_life):
+    terminal.client.updates = interrupted_life
+
+    assert terminal.type("run", "weather") == exit_codes.DETACHED
+    assert terminal.said.splitlines()[-2:] == [
+        "detached: runs/weather-r1 goes on",
+        "`agi runs watch weather-r1` comes back to it, `agi runs cancel weather-r1` ends it",
+    ]
+    assert not any(asked[0] == "cancel_run" for asked in terminal.client.asked)
+
+
+def test_detach_returns_at_once(terminal):
+    assert terminal.type("run", "weather", "--detach") == 0
+    assert "QUEUED" in terminal.shown
+    assert "`agi runs watch weather-r1` follows it" in terminal.said
+    assert len(terminal.client.asked) == 1
+
+
+def test_dry_runs_only_check(terminal):
+    for args in (
+        ["run", "weather", "--dry-run"],
+        ["install", "weather", "--dry-run"],
+        ["distribute", "weather", "--dry-run"],
+        ["settings", "set", "weather", "cluster.pool=true", "--dry-run"],
+        ["apps", "register", "/apps/weather_project", "--dry-run"],
+        ["runs", "cancel", "weather-r1", "--dry-run"],
+    ):
+        terminal.client.asked.clear()
+        assert terminal.type(*args) == 0
+        assert [asked[-1] for asked in terminal.client.asked] == [True]
+
+
+def test_install_asks_and_reports(terminal):
+    assert terminal.type("install", "weather", "--modes", "13", "--upgrade") == 0
+    assert terminal.client.asked[0] == (
+        CreateInstallation(app="weather_project", modes_enabled=Mode(13), upgrade=True),
+        False,
+    )
+    assert "weather_project: nothing to do, looked in 250 ms" in terminal.shown
+    assert terminal.said == "127.0.0.1: nothing to do\n"
+
+
+def test_a_failed_installation_ends_with_the_code_of_its_error(terminal):
+    error = BuildFailedError("it does not import", where="127.0.0.1")
+    terminal.client.installed = attrs.evolve(
+        terminal.client.installed, state=InstallationState.FAILED, error=error
+    )
+    assert terminal.type("install", "weather") == 11
+    assert terminal.said.endswith(" [BUILD_FAILED]\n")
+
+
+def test_distribute_shows_every_partition(terminal):
+    assert terminal.type("distribute", "weather", "--mode", "1") == 0
+    assert terminal.client.asked[0] == (CreatePlan(app="weather_project", mode=Mode.POOL), False)
+    assert all(f"part {i}" in terminal.shown for i in range(3))
+
+
+def test_settings_are_changed_by_assignments_or_by_a_key_and_its_value(terminal):
+    for given, changes in (
+        (["cluster.pool=true", "args.x=a=b"], [("cluster.pool", "true"), ("args.x", "a=b")]),
+        (["args.months", "[1, 2]"], [("args.months", "[1, 2]")]),
+    ):
+        terminal.client.asked.clear()
+        assert terminal.type("settings", "set", "weather", *given, "--etag", "e1") == 0
+        expected = [SettingChange(key=key, value=value) for key, value in changes]
+        asked = ("update_settings", "weather_project", expected, "e1", False)
+        assert terminal.client.asked == [asked]
+
+
+def test_settings_are_unset_reset_and_shown(terminal):
+    assert terminal.type("settings", "unset", "weather", "args.x") == 0
+    assert terminal.client.asked[0][2] == [SettingChange(key="args.x", unset=True)]
+    assert terminal.type("settings", "reset", "weather") == 0
+    assert terminal.type("settings", "show", "weather") == 0
+    assert "mode      1 = pool" in terminal.shown
+    assert "# mine\n[cluster]\npool = true\n" in terminal.shown
+
+
+def test_runs_are_listed_as_the_options_say(terminal):
+    args = ("--app", "weather", "--state", "failed", "--state", "RUNNING", "-n", "1")
+    assert terminal.type("runs", "list", *args) == 0
+    states = (RunState.FAILED, RunState.RUNNING)
+    assert terminal.client.asked == [("list_runs", 1, "weather_project", states)]
+    assert "... and more" in terminal.shown
+
+
+def test_logs_are_written_as_they_are(terminal):
+    assert terminal.type("runs", "logs", "weather-r1", "--file", "executor-0-0.log") == 0
+    assert terminal.shown == "hello\n"
+    assert terminal.type("runs", "logs", "weather-r1", "-o", "json") == 0
+    assert json.loads(terminal.shown) == [
+        {"file": "executor-0-0.log", "text": "hello\n"},
+        {"file": "runner.log", "text": ""},
+    ]
+
+
+def test_cancel_passes_the_grace_on(terminal):
+    assert terminal.type("runs", "cancel", "weather-r1", "--grace", "0") == 0
+    assert terminal.client.asked == [("cancel_run", "weather-r1", 0.0, False)]
+    assert "CANCELLING" in terminal.shown
+
+
+def test_watching_a_settled_run_shows_its_report(terminal):
+    assert terminal.type("runs", "watch", "weather-r1") == 0
+    assert "SUCCEEDED" in terminal.shown
+    assert terminal.said == ""
+
+
+@pytest.mark.parametrize("kind", list(SnippetKind))
+def test_a_snippet_is_exactly_its_bytes(terminal, kind, tmp_path):
+    assert terminal.type("snippet", kind.value, "weather") == 0
+    assert terminal.shown == f"# {kind.value} é\n"
+    file = tmp_path / "snippet.py"
+    assert terminal.type("snippet", kind.value, "weather", "--file", str(file)) == 0
+    assert terminal.shown == ""
+    assert file.read_bytes() == f"# {kind.value} é\n".encode()
+
+
+def test_a_snippet_that_cannot_be_saved_is_an_error(terminal, tmp_path):
+    file = tmp_path / "nowhere" / "snippet.py"
+    assert terminal.type("snippet", "run", "weather", "--file", str(file)) == 4
+    assert f"{file}: the file cannot be written: No such file or directory" in terminal.said
+
+
+def test_apps_are_sent_as_absolute_paths_where_they_are_here(terminal, tmp_path):
+    assert terminal.type("apps", "new", "weather_project", "--in", str(tmp_path)) == 0
+    assert terminal.client.asked == [("create_app", "weather_project", str(tmp_path), False)]
+    assert terminal.type("apps", "show", "apps/weather_project") == 0
+    assert terminal.client.asked[-1] == ("get_app", "apps/weather_project")
+    assert terminal.type("apps", "show", str(tmp_path / "none_project")) == 3
+
+
+def test_the_status_of_no_daemon_is_7_and_starts_none(terminal):
+    terminal.client.running = False
+
+    assert terminal.type("daemon", "status") == 7
+    assert terminal.starting == [False]
+    assert "no daemon answers" in terminal.said
+    assert terminal.type("daemon", "stop") == 7
+
+
+def test_the_daemon_is_started_stopped_and_shown(terminal):
+    assert terminal.type("daemon", "start") == 0
+    assert terminal.said == "it runs already\n"
+    assert terminal.starting == [False, True]
+    assert terminal.type("daemon", "status") == 0
+    assert "version 0.1.0, API agi.v1, pid 1" in terminal.shown
+    assert terminal.type("daemon", "stop") == 0
+    assert terminal.said == "stopped\n"
+
+
+def test_a_plan_is_shown_whole_or_as_json(terminal):
+    assert terminal.type("plans", "show", "plans/weather-1@1", "--all") == 0
+    assert "part 1  20" in terminal.shown
+    assert terminal.type("plans", "partitions", "plans/weather-1@1", "-o", "json") == 0
+    assert [p["slot"] for p in json.loads(terminal.shown)["partitions"]] == [0, 0, 1]

@@ -1,0 +1,187 @@
+"""Progress: what is known of a run, in which words it is told, and where it is shown."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from agi_cli.live import PlainDisplay
+from agi_cli.narration import line_of
+from agi_cli.tracker import RunTracker
+from agi_cluster.model.event import Event
+from agi_cluster.model.run import RunState
+
+
+@contextmanager
+def pseudo_terminal():
+    """A stream that is a terminal, and a list that holds what was shown when it is over."""
+    master, slave = os.openpty()
+    shown: list[bytes] = []
+
+    def drain() -> None:
+        while True:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:
+                return
+            if not piece:
+                return
+            shown.append(piece)
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    try:
+        with os.fdopen(slave, "w", encoding="utf-8") as stream:
+            yield stream, shown
+    finally:
+        reader.join(timeout=10)
+        os.close(master)
+
+
+def test_a_terminal_gets_a_live_line_that_vanishes(terminal):
+    with pseudo_terminal() as (stream, shown):
+        assert terminal.type("run", "weather", "-o", "json", err=stream) == 0
+    text = b"".join(shown).decode()
+    assert "\x1b[?25l" in text
+    assert "\x1b[?25h" in text
+    assert "planned: 3 partitions" in text
+    assert text.endswith("\x1b[2K")
+    assert json.loads(terminal.shown)["state"] == "STATE_SUCCEEDED"
+
+
+def test_the_cursor_comes_back_after_ctrl_c(terminal, interrupted_life):
+    terminal.client.updates = interrupted_life
+    with pseudo_terminal() as (stream, shown):
+        assert terminal.type("run", "weather", err=stream) == 130
+    text = b"".join(shown).decode()
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+    assert "detached: runs/weather-r1 goes on" in text
+
+
+def test_a_pipe_gets_plain_lines(terminal):
+    assert terminal.type("run", "weather", "-o", "json") == 0
+    assert "\x1b" not in terminal.said
+    assert "\r" not in terminal.said
+    assert json.loads(terminal.shown)["state"] == "STATE_SUCCEEDED"
+
+
+def test_plain_progress_is_said_at_a_modest_rate():
+    now = [0.0]
+    stream = io.StringIO()
+    with PlainDisplay(stream, lambda: (0.5, f"at {now[0]:g}"), lambda: now[0], 5.0) as display:
+        for tick in range(1000):
+            now[0] = tick / 50
+            display.tick()
+    assert stream.getvalue().splitlines() == ["at 5", "at 10", "at 15"]
+
+
+def tracked(terminal, updates) -> RunTracker:
+    tracker = RunTracker(updates[0])
+    tracker.plan([*terminal.client.list_plan_partitions("", page_token="").items])
+    tracker.plan(
+        [
+            *terminal.client.list_plan_partitions("").items,
+            *terminal.client.list_plan_partitions("", page_token="2").items,
+        ]
+    )
+    for update in updates:
+        tracker.take(update)
+    return tracker
+
+
+def test_the_share_counts_weights(terminal, whole_life):
+    tracker = tracked(terminal, whole_life[:10])
+    assert (tracker.done, tracker.total) == (1, 3)
+    assert tracker.share == pytest.approx(10 / 50)
+    assert tracker.running == ("part 2",)
+    assert tracker.state is RunState.RUNNING
+
+
+def test_the_time_left_is_guessed_from_the_speed_until_now(terminal, whole_life):
+    tracker = tracked(terminal, whole_life[:10])
+    finished = whole_life[9].time
+    # 0.3 s for a fifth of the work: four fifths take four times as long.
+    assert tracker.seconds_left(finished) == pytest.approx(1.2)
+    assert tracker.seconds_left(finished + timedelta(seconds=1)) == pytest.approx(0.2)
+    assert tracker.seconds_left(finished + timedelta(seconds=9)) == 0
+    assert tracked(terminal, whole_life[:9]).seconds_left(finished) is None
+
+
+def test_a_runner_that_is_started_again_runs_nothing_yet(terminal, whole_life):
+    again = Event(sequence=99, time=whole_life[9].time, kind="runner_started", data={"epoch": 2})
+    tracker = tracked(terminal, [*whole_life[:10], again])
+    assert tracker.running == ()
+    assert tracker.done == 1
+
+
+def test_a_partition_that_is_done_again_is_not_done(terminal, whole_life):
+    again = Event(
+        sequence=99,
+        time=whole_life[9].time,
+        kind="partition_started",
+        data={"id": "p0", "slot": 0, "attempt": 2},
+    )
+    tracker = tracked(terminal, [*whole_life[:10], again])
+    assert tracker.done == 0
+    assert "part 0" in tracker.running
+
+
+def test_a_partition_that_is_tried_again_has_not_failed(terminal, whole_life):
+    def failed(final: bool) -> Event:
+        data = {"id": "p2", "slot": 1, "final": final, "cause": {"kind": "signal"}}
+        return Event(sequence=99, time=whole_life[9].time, kind="partition_failed", data=data)
+
+    assert tracked(terminal, [*whole_life[:10], failed(False)]).failed == 0
+    assert tracked(terminal, [*whole_life[:10], failed(True)]).failed == 1
+
+
+def test_weights_of_nothing_are_counted(terminal, whole_life):
+    tracker = RunTracker(whole_life[0])
+    assert tracker.share == 0
+    for update in whole_life:
+        tracker.take(update)
+    assert tracker.share == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "line"),
+    [
+        ("installed", {"unchanged": False, "what": "app (edited)"}, "installed: app (edited)"),
+        ("runner_started", {"epoch": 2}, "started again, for the 2. time"),
+        (
+            "partition_started",
+            {"id": "a", "slot": 1, "attempt": 2},
+            "A: begun on slot 1, attempt 2",
+        ),
+        (
+            "partition_failed",
+            {"id": "a", "slot": 1, "final": False, "cause": {"message": "killed"}},
+            "A: failed: killed; it is tried again",
+        ),
+        (
+            "partition_moved",
+            {"id": "a", "from_slot": 0, "to_slot": 1, "reason": "idle"},
+            "A: moved from slot 0 to 1: idle",
+        ),
+        ("cancel_requested", {"grace_s": 10}, "asked to stop: running partitions have 10.0 s"),
+        (
+            "shipping",
+            {"host": "h", "wheels": ["x"], "bytes": 2048},
+            "h: shipping 1 wheel, 2.0 KiB",
+        ),
+        ("realising", {"host": "h", "detail": "compiling"}, "h: building: compiling"),
+        ("ready", {"host": "h", "detail": "ab" * 32}, "h: ready"),
+        ("executor_ended", {"slot": 0, "cause": {"kind": "stopped"}}, ""),
+        ("executor_unfit", {"cause": {"message": "x"}}, "the app cannot be started: x"),
+        ("of_tomorrow", {"a": 1}, "of tomorrow a=1"),
+    ],
+)
+def test_events_in_words(whole_life, kind, data, line):
+    event = Event(sequence=1, time=whole_life[1].time, kind=kind, data=data)
+    assert line_of(event, str.upper) == line
