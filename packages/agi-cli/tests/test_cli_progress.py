@@ -12,10 +12,10 @@ from datetime import timedelta
 import pytest
 
 from agi_cli.live import PlainDisplay
-from agi_cli.narration import line_of
 from agi_cli.tracker import RunTracker
 from agi_cluster.model.event import Event
 from agi_cluster.model.run import RunState
+from agi_cluster.narration import line_of
 
 
 @contextmanager

@@ -12,14 +12,14 @@ import typer
 from agi_cli import exit_codes
 from agi_cli.listing import fetched
 from agi_cli.live import display
-from agi_cli.narration import line_of
 from agi_cli.session import Session
-from agi_cli.text import percent, time_left
 from agi_cli.tracker import RunTracker
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.plan import PlannedPartition
 from agi_cluster.model.run import Run
+from agi_cluster.narration import line_of
+from agi_cluster.text import percent, time_left
 from agi_env.verbosity import Verbosity
 
 if TYPE_CHECKING:

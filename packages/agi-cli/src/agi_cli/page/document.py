@@ -8,10 +8,10 @@ from html import escape
 
 from agi_cli.page.drawing import drawable_seconds, loads, timeline
 from agi_cli.page.lanes import lanes_of, length_of
-from agi_cli.text import duration, moment, number
 from agi_cli.views.data import columns_of, is_table
 from agi_cluster.model.plan import Plan
 from agi_cluster.model.run import PartitionState, Run, RunPartition
+from agi_cluster.text import duration, moment, number
 
 _MOST_ROWS = 200
 _STYLE = """

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 
 from agi_cli.page.lanes import Lane, Span, length_of
-from agi_cli.text import duration, number
 from agi_cluster.model.plan import PlanSlot
 from agi_cluster.model.run import RunSlot
+from agi_cluster.text import duration, number
 
 WIDTH = 960
 """The width of a picture in pixels."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.console import RenderableType
 
-from agi_cli.text import moment
 from agi_cli.views.grid import facts
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.text import moment
 
 
 def daemon_facts(daemon: DaemonInfo) -> RenderableType:

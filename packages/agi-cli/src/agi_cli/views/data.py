@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from agi_cli.text import one_line
 from agi_cli.views.grid import facts, grid
+from agi_cluster.text import one_line
 
 ROWS = 30
 """How many rows of a table are shown."""

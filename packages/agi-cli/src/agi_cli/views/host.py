@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import RenderableType
 
 from agi_cli.listing import Listing
-from agi_cli.text import byte_count
 from agi_cli.views.grid import grid, listed, state
 from agi_cluster.model.host import Host
+from agi_cluster.text import byte_count
 
 _COLUMNS = ("host", "state", "cores", "in use", "memory", "python", "platform", "uv")
 

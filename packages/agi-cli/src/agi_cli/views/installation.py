@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from agi_cli.text import byte_count, counted, duration
 from agi_cli.views.grid import facts, grid, state
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
+from agi_cluster.text import byte_count, counted, duration
 
 _COLUMNS = ("host", "state", "build", "shipped", "seconds", "")
 

@@ -9,9 +9,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agi_cli.listing import Listing
-from agi_cli.text import bar, counted, cut, moment, number, one_line, percent
 from agi_cli.views.grid import grid, listed
 from agi_cluster.model.plan import Plan, PlannedPartition, PlanSlot
+from agi_cluster.text import bar, counted, cut, moment, number, one_line, percent
 
 SLOTS, PARTITIONS = 16, 8
 """How many are shown of a host's slots and of a slot's partitions."""

@@ -6,10 +6,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agi_cli.listing import Listing
-from agi_cli.text import bar, duration, moment, number, one_line
 from agi_cli.views.data import data_view
 from agi_cli.views.grid import STATE_STYLES, facts, grid, listed, state
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunSlot
+from agi_cluster.text import bar, duration, moment, number, one_line
 
 SLOTS, SLOWEST, FAILED, TRACEBACKS, TRACEBACK_LINES = 16, 3, 10, 2, 20
 """How many of each a report shows."""

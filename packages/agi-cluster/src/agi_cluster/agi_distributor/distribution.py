@@ -7,8 +7,8 @@ from itertools import groupby
 
 from attrs import frozen
 
-from agi_cluster.agi_distributor.table import cut, number, short
 from agi_cluster.model.plan import Plan, PlannedPartition, PlanSlot
+from agi_cluster.text import counted, cut, number, one_line
 
 _PARTITIONS, _SLOTS = 8, 16
 """How many are shown of a slot's partitions and of a host's slots."""
@@ -48,7 +48,7 @@ class Distribution:
         plan = self.plan
         yield f"{plan.app}  {plan.name}  mode {plan.mode.words}"
         yield (
-            f"{plan.partition_count} partitions of weight {number(plan.total_weight)} on"
+            f"{number(plan.partition_count)} partitions of weight {number(plan.total_weight)} on"
             f" {len(plan.slots)} slots: predicted finish {number(plan.predicted_finish)},"
             f" at best {number(plan.lower_bound)}"
         )
@@ -86,13 +86,13 @@ def _slots(slots: list[PlanSlot], placed: dict[int, list[PlannedPartition]]) -> 
 def _slot(slot: PlanSlot) -> str:
     return (
         f"slot {slot.index}: {slot.partition_count} partitions, load {number(slot.load)},"
-        f" finish {number(slot.predicted_finish)}, {slot.cores} cores"
+        f" finish {number(slot.predicted_finish)}, {counted(slot.cores, 'core')}"
     )
 
 
 def _partitions(partitions: list[PlannedPartition]) -> Iterator[str]:
-    lines = [f"{short(p.label, 60)}  {number(p.weight)}" for p in partitions]
-    return _grafted([[line] for line in cut(lines, "partitions", _PARTITIONS)])
+    lines = [f"{one_line(p.label, 60)}  {number(p.weight)}" for p in partitions]
+    return _grafted([[line] for line in cut(lines, _PARTITIONS, "partitions")])
 
 
 def _grafted(branches: list[list[str]]) -> Iterator[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from agi_cluster.agi_distributor.failure import marked
-from agi_cluster.agi_distributor.table import columns, cut, seconds, short
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
+from agi_cluster.text import LONGEST, byte_count, columns, counted, cut, duration, one_line
 from agi_env.errors import AgiError, BuildFailedError
 from agi_env.mode import Mode
 
@@ -51,9 +51,9 @@ class Installed:
 
     def __str__(self) -> str:
         what = "nothing to do" if self.unchanged else self.state.value
-        head = f"{self.app}  {what}  modes {self.modes_enabled.words}  in {seconds(self.seconds)}"
-        changed = [f"changed  {short(name)}" for name in self.changed_inputs]
-        return "\n".join([head, *cut(changed, "changed inputs"), *self._table()])
+        head = f"{self.app}  {what}  modes {self.modes_enabled.words}  in {duration(self.seconds)}"
+        changed = [f"changed  {one_line(name)}" for name in self.changed_inputs]
+        return "\n".join([head, *cut(changed, LONGEST, "changed inputs"), *self._table()])
 
     __repr__ = __str__
 
@@ -61,11 +61,12 @@ class Installed:
         if not self.hosts:
             return []
         rows = [("host", "state", "shipped", "time", ""), *(_row(host) for host in self.hosts)]
-        return cut(columns(rows, left=(0, 1, 4)), "hosts")
+        return cut(columns(rows, left=(0, 1, 4)), LONGEST, "hosts")
 
 
 def _row(host: HostInstallation) -> tuple[str, ...]:
     state = "unchanged" if host.unchanged else host.state.value
-    shipped = f"{len(host.shipped_wheels)} wheels, {host.shipped_bytes / 1024:.0f} KiB"
-    trouble = short(str(host.error)) if host.error else ""
-    return host.host, state, shipped, seconds(host.seconds), trouble
+    wheels = counted(len(host.shipped_wheels), "wheel")
+    shipped = f"{wheels}, {byte_count(host.shipped_bytes)}" if host.shipped_wheels else "nothing"
+    trouble = one_line(str(host.error)) if host.error else ""
+    return host.host, state, shipped, duration(host.seconds), trouble

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from agi_cluster.agi_distributor.table import short
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.run import Run
+from agi_cluster.narration import line_of
 
 logger = logging.getLogger("agi")
-
-_FOR_PROGRAMS = frozenset({"epoch", "sha256"})
 
 Watched = TypeVar("Watched", Run, Installation)
 
@@ -66,26 +64,8 @@ class Progress:
 
     def _take(self, update: Watched | Event, last: Watched) -> Watched:
         if isinstance(update, Event):
-            self.say(update.verbosity, f"{self._name}: {event_line(update)}")
+            line = line_of(update)
+            if line:
+                self.say(update.verbosity, f"{self._name}: {line}")
             return last
         return update
-
-
-def event_line(event: Event) -> str:
-    """An event in one line: ``partition finished: id=EWR-01 seconds=0.21``."""
-    words, facts = event.kind.replace("_", " "), " ".join(_facts(event.data))
-    return f"{words}: {facts}" if facts else words
-
-
-def _facts(data: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in data.items():
-        if key in _FOR_PROGRAMS or value is None or value == "":
-            continue
-        if isinstance(value, Mapping):
-            yield from _facts(value)
-        else:
-            yield f"{key}={_fact(value)}"
-
-
-def _fact(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else short(str(value), 120)

@@ -10,7 +10,6 @@ from typing import Any
 from attrs import frozen
 
 from agi_cluster.agi_distributor.failure import marked
-from agi_cluster.agi_distributor.table import columns, cut, seconds, short
 from agi_cluster.model.run import (
     PartitionState,
     Run,
@@ -20,6 +19,7 @@ from agi_cluster.model.run import (
     RunSlot,
     RunState,
 )
+from agi_cluster.text import LONGEST, columns, cut, duration, one_line
 from agi_env.errors import AgiError, CancelledRunError, RunFailedError
 from agi_env.mode import Mode
 
@@ -93,14 +93,14 @@ class RunResult:
 
     def _head(self) -> Iterator[str]:
         done, total = self.progress.succeeded, self.progress.total
-        yield f"{self.app}  {self.state.value}  mode {self.mode.words}  in {seconds(self.seconds)}"
+        yield f"{self.app}  {self.state.value}  mode {self.mode.words}  in {duration(self.seconds)}"
         yield f"run {self.run}  {done} of {total} partitions"
 
     def _slots(self) -> list[str]:
         if not self.slots:
             return []
         rows = columns([_HEADER, *map(_row, self.slots), self._total()], left=(1,))
-        return [rows[0], *cut(rows[1:-1], "slots"), rows[-1]]
+        return [rows[0], *cut(rows[1:-1], LONGEST, "slots"), rows[-1]]
 
     def _total(self) -> tuple[str, ...]:
         return (
@@ -108,17 +108,17 @@ class RunResult:
             "",
             str(sum(slot.cores for slot in self.slots)),
             str(sum(slot.partitions for slot in self.slots)),
-            seconds(sum(slot.busy_seconds for slot in self.slots)),
-            seconds(sum(slot.cpu_seconds for slot in self.slots)),
+            duration(sum(slot.busy_seconds for slot in self.slots)),
+            duration(sum(slot.cpu_seconds for slot in self.slots)),
         )
 
     def _failures(self) -> list[str]:
-        lines = [f"failed   {p.label}: {short(str(p.error))}" for p in self.failed_partitions]
-        return cut(lines, "failed partitions", 5)
+        lines = [f"failed   {p.label}: {one_line(str(p.error))}" for p in self.failed_partitions]
+        return cut(lines, 5, "failed partitions")
 
     def _facts(self) -> Iterator[str]:
         if self.data is not None:
-            yield f"data     {short(json.dumps(self.data, ensure_ascii=False))}"
+            yield f"data     {one_line(json.dumps(self.data, ensure_ascii=False))}"
         named = (
             ("results", self.paths.published),
             ("kept", self.paths.kept),
@@ -140,8 +140,8 @@ def _row(slot: RunSlot) -> tuple[str, ...]:
         slot.host,
         str(slot.cores),
         str(slot.partitions),
-        seconds(slot.busy_seconds),
-        seconds(slot.cpu_seconds),
+        duration(slot.busy_seconds),
+        duration(slot.cpu_seconds),
     )
 
 

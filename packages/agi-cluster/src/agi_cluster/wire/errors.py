@@ -7,7 +7,9 @@ from typing import Any
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
@@ -24,6 +26,10 @@ from agi_env.errors import (
 )
 
 Metadata = tuple[tuple[str, str | bytes], ...]
+
+RETRY_DELAY = Duration(nanos=250_000_000)
+"""What callers are advised to wait before they ask a daemon again that is stopping: the next one
+serves within about this time. Our own clients look more often, and less and less so."""
 
 _LONGEST_VALUE = 600
 _LONGEST_INFO = 2500
@@ -47,14 +53,16 @@ def error_from_wire(error: common_pb2.Error) -> AgiError | None:
 def to_rpc(error: AgiError) -> tuple[grpc.StatusCode, str, Metadata]:
     """Code, message and trailing metadata with which a servicer ends a call.
 
-    The metadata holds a ``google.rpc.Status`` with exactly one ``ErrorInfo``. Facts that are too
-    long for HTTP/2 trailers are shortened, ``what`` and ``remedy`` last.
+    The metadata holds a ``google.rpc.Status`` with exactly one ``ErrorInfo``, and a ``RetryInfo``
+    where the same call may succeed when it is made again. Facts that are too long for HTTP/2
+    trailers are shortened, ``what`` and ``remedy`` last.
     """
     code, message = grpc.StatusCode[error.status], _shortened(str(error), _LONGEST_VALUE)
     info = ErrorInfo(reason=error.code, domain=DOMAIN, metadata=_bounded(error.to_metadata()))
-    detail = AnyMessage()
-    detail.Pack(info)
-    status = rpc_status.to_status(Status(code=code.value[0], message=message, details=[detail]))
+    details = [_packed(info)]
+    if code is grpc.StatusCode.UNAVAILABLE:
+        details.append(_packed(RetryInfo(retry_delay=RETRY_DELAY)))
+    status = rpc_status.to_status(Status(code=code.value[0], message=message, details=details))
     return status.code, status.details, tuple(status.trailing_metadata)
 
 
@@ -67,6 +75,12 @@ def from_rpc(error: Any) -> AgiError:
     if info is not None:
         return error_from(info.reason, info.metadata)
     return _by_status(error.code(), error.details() or "")
+
+
+def _packed(message: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed
 
 
 def may_try_again(error: Any) -> bool:

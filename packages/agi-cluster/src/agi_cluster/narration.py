@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agi_cli.text import byte_count, counted, duration, one_line
 from agi_cluster.model.event import Event
+from agi_cluster.text import byte_count, counted, duration, one_line
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -58,24 +58,24 @@ def _runner_started(data: Data, _label: Label) -> str:
 def _partition_started(data: Data, label: Label) -> str:
     attempt = int(data.get("attempt", 1))
     again = f", attempt {attempt}" if attempt > 1 else ""
-    return f"{label(str(data['id']))}: begun on slot {data['slot']}{again}"
+    return f"{label(str(data.get('id', '?')))}: begun on slot {data.get('slot', '?')}{again}"
 
 
 def _partition_finished(data: Data, label: Label) -> str:
     seconds = duration(float(data.get("seconds", 0)))
-    return f"{label(str(data['id']))}: done on slot {data['slot']} in {seconds}"
+    return f"{label(str(data.get('id', '?')))}: done on slot {data.get('slot', '?')} in {seconds}"
 
 
 def _partition_failed(data: Data, label: Label) -> str:
     cause = data.get("cause") or {}
     what = cause.get("message") or cause.get("kind") or "it failed"
     again = "" if data.get("final", True) else "; it is tried again"
-    return f"{label(str(data['id']))}: failed: {what}{again}"
+    return f"{label(str(data.get('id', '?')))}: failed: {what}{again}"
 
 
 def _partition_moved(data: Data, label: Label) -> str:
     where = f"from slot {data.get('from_slot')} to {data.get('to_slot')}"
-    return f"{label(str(data['id']))}: moved {where}: {data.get('reason', '')}"
+    return f"{label(str(data.get('id', '?')))}: moved {where}: {data.get('reason', '')}"
 
 
 def _executor_ended(data: Data, _label: Label) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 BAR_WIDTH = 20
+
+LONGEST = 20
+"""Rows of a long list that are shown."""
 
 
 def one_line(text: str, longest: int = 200) -> str:
@@ -70,8 +74,21 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
     return "█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest])
 
 
-def cut(items: list[str], longest: int, what: str) -> list[str]:
+def cut(items: Sequence[str], longest: int, what: str) -> list[str]:
     """The first items, and a line that says how many more there are."""
     if len(items) <= longest + 1:
-        return items
+        return list(items)
     return [*items[:longest], f"... and {len(items) - longest:,} more {what}"]
+
+
+def columns(rows: Sequence[Sequence[str]], *, left: Sequence[int] = ()) -> list[str]:
+    """The rows as lines that line up, columns to the right except those named by ``left``."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(_cells(row, widths, left)).rstrip() for row in rows]
+
+
+def _cells(row: Sequence[str], widths: Sequence[int], left: Sequence[int]) -> list[str]:
+    return [
+        cell.ljust(width) if place in left else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]

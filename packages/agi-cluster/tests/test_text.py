@@ -6,8 +6,8 @@ import pytest
 
 from agi_cli.arguments import toml_value
 from agi_cli.listing import fetched
-from agi_cli.text import bar, byte_count, duration, number, one_line, time_left
 from agi_cluster.model.page import Page
+from agi_cluster.text import bar, byte_count, duration, number, one_line, time_left
 
 
 @pytest.mark.parametrize(
