@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agi_daemon.planning import bounds
 from agi_daemon.planning.problem import Problem
+
+untimed = settings(deadline=None)
 
 
 def problem_of(weights: list[float], speeds: list[float], base: list[float]) -> Problem:
@@ -28,6 +30,7 @@ slots_with_loads = st.lists(
 )
 
 
+@untimed
 @given(st.lists(st.integers(1, 20).map(float), max_size=6), slots_with_loads)
 def test_no_bound_exceeds_the_optimum(
     weights: list[float], slots: list[tuple[float, float]]

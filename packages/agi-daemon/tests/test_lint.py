@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agi_daemon.planning import Finding, LintCode, PlanView, Slot, lint_plan, place
+
+untimed = settings(deadline=None)
 
 SLOTS = [Slot(0, "a"), Slot(1, "a"), Slot(2, "b"), Slot(3, "b")]
 
@@ -107,6 +109,7 @@ def test_settings_newer_than_the_plan() -> None:
     }
 
 
+@untimed
 @given(st.lists(st.floats(0, 1e9), max_size=40), st.data())
 def test_any_plan_can_be_linted(weights: list[float], data: st.DataObject) -> None:
     places = st.lists(st.integers(0, 3), min_size=len(weights), max_size=len(weights))

@@ -10,7 +10,7 @@ from itertools import product
 
 import prtpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agi_daemon.planning import Slot, place, slot_names
@@ -18,6 +18,8 @@ from agi_daemon.planning.bounds import lower_bound
 from agi_daemon.planning.problem import Problem
 from agi_daemon.planning.rounds import longest_first_in_rounds
 from agi_env.errors import PlanInvalidError
+
+untimed = settings(deadline=None)
 
 FEW_A_SLOT = [(200, 64), (320, 64), (36, 8)]
 
@@ -51,6 +53,7 @@ def optimum(weights: Sequence[float], speeds: Sequence[float]) -> float:
     return min(finishes)
 
 
+@untimed
 @given(whole_weights, st.integers(1, 4))
 def test_equal_slots_against_prtpy(weights: list[float], slots: int) -> None:
     sums = prtpy.partition(
@@ -65,6 +68,7 @@ def test_equal_slots_against_prtpy(weights: list[float], slots: int) -> None:
     assert placement.finish <= plain_longest_first(weights, [1.0] * slots)
 
 
+@untimed
 @given(
     st.lists(st.integers(1, 30).map(float), min_size=1, max_size=6),
     st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=1, max_size=3),
@@ -77,6 +81,7 @@ def test_unequal_slots_against_everything(weights: list[float], speeds: list[flo
     assert placement.finish <= plain_longest_first(weights, speeds) * (1 + 1e-12)
 
 
+@untimed
 @given(any_weights, speeds_of_slots)
 def test_it_is_never_worse_than_longest_first(weights: list[float], speeds: list[float]) -> None:
     placement = place(weights, slots_of(speeds))
@@ -84,6 +89,7 @@ def test_it_is_never_worse_than_longest_first(weights: list[float], speeds: list
     assert placement.lower_bound <= placement.finish
 
 
+@untimed
 @given(any_weights, speeds_of_slots, st.data())
 def test_pins_and_exclusions_hold(
     weights: list[float], speeds: list[float], data: st.DataObject
@@ -103,6 +109,7 @@ def test_pins_and_exclusions_hold(
     assert placement == place(weights, slots, pins, excluded)
 
 
+@untimed
 @given(st.lists(st.floats(0, 1e6), max_size=30), speeds_of_slots)
 def test_the_loads_are_those_of_the_assignment(weights: list[float], speeds: list[float]) -> None:
     slots = slots_of(speeds)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import attrs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agi_daemon.planning import Moved, PlanView, Reweighted, Slot, compare
+
+untimed = settings(deadline=None)
 
 SLOTS = [Slot(0, "a"), Slot(1, "a"), Slot(2, "b")]
 
@@ -52,6 +54,7 @@ def test_a_host_that_joins_moves_nothing_of_the_others() -> None:
     assert not compare(before, attrs.evolve(before, slots=slots, assignment=[1, 3]))
 
 
+@untimed
 @given(plans, plans)
 def test_the_difference_makes_one_plan_of_the_other(before: PlanView, after: PlanView) -> None:
     difference = compare(before, after)
@@ -68,6 +71,7 @@ def test_the_difference_makes_one_plan_of_the_other(before: PlanView, after: Pla
     assert set(difference.added) == set(later) - set(before.ids)
 
 
+@untimed
 @given(plans, plans)
 def test_the_difference_backwards_is_the_reverse(before: PlanView, after: PlanView) -> None:
     there, back = compare(before, after), compare(after, before)

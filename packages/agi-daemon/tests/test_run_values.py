@@ -25,7 +25,7 @@ RESOLUTION = Resolution(
     mode=Mode.POOL,
     modes_enabled=Mode.POOL,
     selection=Selection(workers={"127.0.0.1": 2}),
-    slots=[SlotSpec(0, "127.0.0.1", 1), SlotSpec(1, "127.0.0.1", 1)],
+    slots=(SlotSpec(0, "127.0.0.1", 1), SlotSpec(1, "127.0.0.1", 1)),
     args={"n": 3, "names": ["a"]},
     data_in="/in",
     data_out="/out",
@@ -45,7 +45,7 @@ def record(state: RunState, target: RunState = RunState.SUCCEEDED) -> RunRecord:
         target=target,
         create_time=datetime(2026, 1, 2, tzinfo=UTC),
         progress=RunProgress(total=2, weight_total=5.0),
-        slots=[RunSlot(index=0, host="127.0.0.1", cores=1)],
+        slots=(RunSlot(index=0, host="127.0.0.1", cores=1),),
     )
     return RunRecord(number=7, run=run, resolution=RESOLUTION)
 
