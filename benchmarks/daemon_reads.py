@@ -13,20 +13,24 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
 from attrs import frozen
-
-from agi_cluster.api.v1 import runs_pb2 as pb
 from bare_server import ECHO, bare_server
 from medians import Medians, cpu_seconds, load, ratio
 from stored_runs import daemon_with_runs
 
+from agi_cluster.api.v1 import runs_pb2 as pb
+from agi_cluster.api.v1.runs_pb2_grpc import RunServiceStub
+
 RUNS = 10_000
 CALLS = 200
 
+SAME = pb.GetRunRequest(name="runs/stored-000000").SerializeToString()
+
 Ask = Callable[[bytes], bytes]
+Request = Callable[[], bytes]
 
 
 @frozen
@@ -35,7 +39,7 @@ class Side:
 
     pid: int
     ask: Ask
-    request: Callable[[], bytes]
+    request: Request
 
 
 @frozen
@@ -61,8 +65,31 @@ def get_run() -> bytes:
     return pb.GetRunRequest(name=name).SerializeToString()
 
 
-def list_runs(size: int) -> Callable[[], bytes]:
-    return lambda: pb.ListRunsRequest(page_size=size).SerializeToString()
+def list_runs(size: int, tokens: Sequence[str] = ("",)) -> Request:
+    def request() -> bytes:
+        asked = pb.ListRunsRequest(page_size=size, page_token=random.choice(tokens))
+        return asked.SerializeToString()
+
+    return request
+
+
+def all_tokens(channel: grpc.Channel, size: int) -> list[str]:
+    """The tokens of all pages but the first."""
+    ask, tokens = RunServiceStub(channel).ListRuns, [""]
+    while token := ask(pb.ListRunsRequest(page_size=size, page_token=tokens[-1])).next_page_token:
+        tokens.append(token)
+    return tokens[1:]
+
+
+def reads(channel: grpc.Channel) -> list[tuple[str, str, Request]]:
+    """What is measured: a title, the method, and what makes its requests."""
+    return [
+        ("GetRun, any of all", "GetRun", get_run),
+        ("GetRun, always the same", "GetRun", lambda: SAME),
+        ("ListRuns, the newest", "ListRuns", list_runs(1)),
+        ("ListRuns, the 50 newest", "ListRuns", list_runs(50)),
+        ("ListRuns, any 50 of all", "ListRuns", list_runs(50, all_tokens(channel, 50))),
+    ]
 
 
 def compare(name: str, ours: Side, echo: Side, rounds: int) -> None:
@@ -87,22 +114,18 @@ def compare(name: str, ours: Side, echo: Side, rounds: int) -> None:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    with daemon_with_runs(RUNS) as daemon, bare_server() as bare:
-        with (
-            grpc.insecure_channel(daemon.address.target) as channel,
-            grpc.insecure_channel(bare.target) as floor,
-        ):
-            service = "/agi.v1.RunService/"
-            echo = floor.unary_unary(ECHO)
-            for name, method, request in (
-                ("GetRun", "GetRun", get_run),
-                ("ListRuns, 1 a page", "ListRuns", list_runs(1)),
-                ("ListRuns, 50 a page", "ListRuns", list_runs(50)),
-            ):
-                ask = channel.unary_unary(service + method)
-                size = str(len(ask(request()))).encode()
-                ours = Side(daemon.pid, ask, request)
-                compare(name, ours, Side(bare.pid, echo, lambda size=size: size), rounds)
+    with (
+        daemon_with_runs(RUNS) as daemon,
+        bare_server() as bare,
+        grpc.insecure_channel(daemon.address.target) as channel,
+        grpc.insecure_channel(bare.target) as floor,
+    ):
+        echo = floor.unary_unary(ECHO)
+        for name, method, request in reads(channel):
+            ask = channel.unary_unary(f"/agi.v1.RunService/{method}")
+            size = str(len(ask(request()))).encode()
+            ours = Side(daemon.pid, ask, request)
+            compare(name, ours, Side(bare.pid, echo, lambda size=size: size), rounds)
 
 
 if __name__ == "__main__":

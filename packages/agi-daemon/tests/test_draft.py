@@ -60,4 +60,5 @@ def test_the_digest_tells_assignments_apart() -> None:
 
 def test_what_is_doubtful_is_said() -> None:
     content = draft(resolution(4, 4), partitions(1.0, 1.0))
-    assert "IDLE_SLOTS" in {finding.code for finding in content.plan.findings}
+    codes = {finding.code for finding in content.plan.findings}
+    assert "TOO_FEW_PARTITIONS" in codes

@@ -31,6 +31,8 @@ from agi_cluster.model.run import Run, RunState
 from agi_daemon.__main__ import main
 from agi_daemon.compose import Services
 from agi_daemon.daemon_info import ThisDaemon
+from agi_daemon.store.requests import Requests
+from agi_daemon.store.store import Store
 from agi_env.mode import Mode
 
 
@@ -43,8 +45,11 @@ class EndlessRuns:
 
 @asynccontextmanager
 async def compose(settings, stop):
-    daemon = ThisDaemon(settings, schema=1, active_runs=lambda: 1, stop=stop.set)
+    store = Store.open(settings.store_path)
+    known = {"store": store, "requests": Requests(store), "active_runs": lambda: 1}
+    daemon = ThisDaemon(settings, **known, stop=stop.set)
     yield Services(daemon=daemon, runs=EndlessRuns())
+    store.close()
     print("closed")
 
 

@@ -133,7 +133,7 @@ def test_libraries_get_as_many_threads_as_the_slot_has(toy_run: Any) -> None:
         (("fail", "no such month"), "PARTITION_FAILED", "exception", "ValueError: no such month"),
         (("give_set", None), "RESULT_NOT_JSON", "not_json", "set is not JSON serializable"),
         (("give_nan", None), "RESULT_NOT_JSON", "not_json", "not JSON compliant"),
-        (("exit", 3), "PARTITION_FAILED", "exit", "work() called sys.exit(3)"),
+        (("exit", 3), "PARTITION_FAILED", "exception", "work() called sys.exit(3)"),
     ],
 )
 def test_a_partition_that_fails_fails_the_run_and_the_others_are_kept(
@@ -167,7 +167,7 @@ def test_a_traceback_begins_in_the_app(toy_run: Any) -> None:
     ("deed", "kind", "code"),
     [
         (("segfault", None), "signal", "EXECUTOR_DIED"),
-        (("hard_exit", 7), "exit", "PARTITION_FAILED"),
+        (("hard_exit", 7), "exit", "EXECUTOR_DIED"),
     ],
 )
 def test_a_partition_that_kills_its_executor_is_tried_three_times(

@@ -220,3 +220,9 @@ def _sorted(data: object) -> object:
     if isinstance(data, dict):
         return sorted((key, repr(_sorted(value))) for key, value in data.items())
     return data
+
+
+def test_a_number_of_thousands_of_digits_is_a_text() -> None:
+    digits = "1" * 5000
+    text = edited("[args]\n", [SettingChange.set("args.n", digits)])
+    assert tomllib.loads(text)["args"]["n"] == digits

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agi_cluster.client.address import Address
 from agi_cluster.model.selection import Selection
 from agi_env.environment import AgiEnv
 from agi_env.errors import InvalidModeError, RequestInvalidError, SlotsInvalidError
@@ -16,7 +17,7 @@ from agi_env.scheduler_address import SchedulerAddress
 
 
 def app_reference(app: str) -> str:
-    """What to send to the daemon for an app: the absolute path where it is here, else the name.
+    """What to send to the daemon for an app: the absolute path where both are here, else the name.
 
     Raises:
         AppNotFoundError: No app can have this name, or nothing is at this path.
@@ -24,7 +25,7 @@ def app_reference(app: str) -> str:
     """
     if app.startswith("apps/") and not Path(app).exists():
         return app
-    return AgiEnv(app).reference
+    return Address.here().reference(AgiEnv(app))
 
 
 def app_name(app: str) -> str:

@@ -90,7 +90,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             yield Services(
                 daemon=ThisDaemon(
                     settings,
-                    schema=store.schema,
+                    store=store,
+                    requests=requests,
                     active_runs=lambda: store.read(run_store.count_unsettled),
                     stop=stop.set,
                 ),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import agi_daemon
 from agi_cluster.model.daemon import DaemonInfo
 from agi_daemon.settings import DaemonSettings
+from agi_daemon.store.requests import Requests
+from agi_daemon.store.store import Store
 from agi_env.errors import DOMAIN
 
 
@@ -17,7 +20,8 @@ class ThisDaemon:
 
     Args:
         settings: What it was told when it started.
-        schema: The number of the store's schema.
+        store: Whose schema it tells.
+        requests: The request ids that were accepted.
         active_runs: Counts the runs that are not settled.
         stop: Begins the shutdown; it may be called again.
     """
@@ -26,15 +30,18 @@ class ThisDaemon:
         self,
         settings: DaemonSettings,
         *,
-        schema: int,
+        store: Store,
+        requests: Requests,
         active_runs: Callable[[], int],
         stop: Callable[[], object],
     ) -> None:
         self._settings = settings
-        self._schema = schema
+        self._store = store
+        self._requests = requests
         self._active_runs = active_runs
         self._stop = stop
         self._start_time = datetime.now(UTC)
+        self._id = f"daemon-{uuid.uuid4()}"
 
     async def get_daemon(self) -> DaemonInfo:
         """What daemon this is."""
@@ -45,7 +52,7 @@ class ThisDaemon:
             start_time=self._start_time,
             state_directory=str(self._settings.state),
             log_path=str(self._settings.log_path),
-            schema=self._schema,
+            schema=self._store.schema,
             active_runs=self._active_runs(),
             address=self._settings.address,
         )
@@ -53,8 +60,11 @@ class ThisDaemon:
     async def stop_daemon(self, *, request_id: str = "", validate_only: bool = False) -> DaemonInfo:
         """Begin the shutdown, which waits for this call's answer to be sent; runs go on.
 
-        A repeat finds the shutdown begun or the daemon gone, so the request id needs no memory.
+        A repeat that reaches the next daemon finds the wish fulfilled and does not stop that one.
         """
-        if not validate_only:
-            self._stop()
-        return await self.get_daemon()
+        async with self._requests.claim(request_id, "StopDaemon", ()) as claim:
+            if not claim.earlier and not validate_only:
+                await self._store.write(lambda tx: claim.remember(tx, self._id))
+            if claim.earlier == self._id or not (claim.earlier or validate_only):
+                self._stop()
+            return await self.get_daemon()

@@ -18,6 +18,9 @@ from agi_daemon.store.store import Store
 from agi_env.errors import CursorExpiredError
 
 _BLOCK = 500
+_BLOCKS_SHARED = 4
+
+Block = Sequence[Event]
 
 
 @frozen(kw_only=True)
@@ -36,6 +39,8 @@ class Events:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._bells: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._blocks: dict[str, dict[int, Block]] = defaultdict(dict)
+        """What was read since a subject was last announced, for followers that are equally far."""
 
     def append(self, connection: sqlite3.Connection, subject: str, facts: Sequence[Fact]) -> int:
         """Number and store facts inside the caller's transaction; return the last number."""
@@ -49,6 +54,7 @@ class Events:
 
     def announce(self, subject: str) -> None:
         """Wake the watchers of a subject; call it once the transaction is committed."""
+        self._blocks.pop(subject, None)
         for bell in self._bells.get(subject, ()):
             bell.set()
 
@@ -87,7 +93,7 @@ class Events:
             while True:
                 bell.clear()
                 ended = until()
-                while block := self.after(subject, after):
+                while block := self._shared_block(subject, after):
                     for event in block:
                         after = event.sequence
                         yield event
@@ -98,6 +104,15 @@ class Events:
             self._bells[subject].discard(bell)
             if not self._bells[subject]:
                 del self._bells[subject]
+                self._blocks.pop(subject, None)
+
+    def _shared_block(self, subject: str, sequence: int) -> Block:
+        blocks = self._blocks[subject]
+        if sequence not in blocks:
+            blocks[sequence] = self.after(subject, sequence)
+            if len(blocks) > _BLOCKS_SHARED:
+                del blocks[next(iter(blocks))]
+        return blocks[sequence]
 
 
 def _last(connection: sqlite3.Connection, subject: str) -> int:

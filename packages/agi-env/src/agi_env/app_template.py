@@ -13,7 +13,12 @@ from string import Template
 
 from agi_env.app import App, class_name, full_name
 from agi_env.atomic_file import disk_errors
-from agi_env.errors import AlreadyExistsError, AppNotFoundError, RequestInvalidError
+from agi_env.errors import (
+    AlreadyExistsError,
+    AppNotFoundError,
+    RequestInvalidError,
+    StateUnwritableError,
+)
 from agi_env.paths import absolute
 
 _FILES = {
@@ -39,18 +44,29 @@ def create(name: str, where: str | os.PathLike[str]) -> App:
         StateUnwritableError: The folder cannot be written.
         DiskFullError: There is no room.
     """
-    target = new_name(name).removesuffix("_project")
+    root = place_for(name, where)
+    with disk_errors(root):
+        _make(root, root.name.removesuffix("_project"))
+    return App.at(root)
+
+
+def place_for(name: str, where: str | os.PathLike[str]) -> Path:
+    """The folder that `create` would make, if it can: makes nothing.
+
+    Raises:
+        AgiError: As of `create`, but that the disk is full.
+    """
     parent = absolute(where)
-    root = parent / f"{target}_project"
+    root = parent / new_name(name)
     if not parent.is_dir():
         raise RequestInvalidError(
             "there is no such folder", where=str(parent), remedy="Make it, or name another one"
         )
     if os.path.lexists(root):
         raise AlreadyExistsError("something of this name is there", where=str(root))
-    with disk_errors(root):
-        _make(root, target)
-    return App.at(root)
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise StateUnwritableError("the folder cannot be written", where=str(parent))
+    return root
 
 
 def new_name(name: str) -> str:

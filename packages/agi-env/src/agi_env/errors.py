@@ -297,6 +297,20 @@ class AddressInvalidError(DaemonError):
     advice = "Give unix:/path/to/daemon.sock or ssh://user@manager"
 
 
+class TunnelError(DaemonError):
+    """``ssh`` does not lead to the daemon's socket."""
+
+    code = "TUNNEL_FAILED"
+    advice = "See that `ssh` to that machine works without a question"
+
+
+class MethodUnknownError(DaemonError):
+    """The daemon has no such method, as an older one has not."""
+
+    code, status = "METHOD_UNKNOWN", "UNIMPLEMENTED"
+    advice = "Restart it with `agi daemon stop`: it may be of an older version"
+
+
 class OutOfTimeError(AgiError):
     """A deadline passed."""
 
@@ -440,6 +454,13 @@ class RunnerLostError(AppError):
 
     code = "RUNNER_LOST"
     advice = "`agi runs logs RUN` shows what it said last"
+
+
+class WorkersLostError(AppError):
+    """The workers of all slots ended again and again before the run was settled."""
+
+    code = "WORKERS_LOST"
+    advice = "`agi runs logs RUN` shows what they said last"
 
 
 class CancelledRunError(AgiError):

@@ -119,5 +119,5 @@ def _known(key: Key) -> Key:
 def _values(text: str) -> dict[str, object]:
     try:
         return tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # not TOML, or a number of thousands of digits
         return {}

@@ -164,7 +164,7 @@ def _value(change: SettingChange) -> Any:
 def _reads_as(text: str, wanted: str) -> bool:
     try:
         return _canonical(tomllib.loads(text)) == wanted
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return False
 
 

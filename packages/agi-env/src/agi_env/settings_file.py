@@ -70,8 +70,11 @@ class SettingsFile:
         """The copy of this app's settings in a state directory."""
         return cls(settings_path(state, app.name), app.settings_seed)
 
-    def read(self) -> SettingsSnapshot:
+    def read(self, *, dry_run: bool = False) -> SettingsSnapshot:
         """The settings now; makes the copy if there is none.
+
+        Args:
+            dry_run: Leave no copy behind.
 
         Raises:
             SettingsSyntaxError: The file, or the seed, is not TOML; with its line.
@@ -81,7 +84,11 @@ class SettingsFile:
             StateUnwritableError: The copy cannot be made.
         """
         if not self.path.exists():
-            self._seed()
+            seed = self._seed_content()
+            _parsed(self.seed, seed)
+            if dry_run:
+                return _checked(self.path, seed)
+            self._put(seed)
         return _checked(self.path, _content(self.path))
 
     def edit(
@@ -123,9 +130,7 @@ class SettingsFile:
                 self._write(current, proposed)
         return proposed
 
-    def _seed(self) -> None:
-        content = self._seed_content()
-        _parsed(self.seed, content)
+    def _put(self, content: bytes) -> None:
         with self._locked():
             if not self.path.exists():
                 write_atomically(self.path, content)

@@ -40,6 +40,8 @@ class TomlText:
             return cls(text, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise _located(error, text) from error
+        except ValueError as error:  # Python's own limit, which says no line
+            raise TomlError("a number has too many digits", 1) from error
         except RecursionError as error:
             raise TomlError("values are nested too deeply", 1) from error
 

@@ -15,6 +15,7 @@ from agi_cli.options import DryRun, Format, Output
 from agi_cli.session import Session, session_of
 from agi_cli.views.daemon import daemon_facts
 from agi_cluster.client.address import Address
+from agi_cluster.client.ssh_address import SshAddress
 from agi_cluster.model.daemon import DaemonInfo
 from agi_env import paths
 from agi_env.errors import DaemonError, OutOfTimeError
@@ -62,8 +63,7 @@ def stop(context: typer.Context, dry_run: DryRun = False, output: Output = Forma
     with _living(session) as client:
         found = client.stop_daemon(validate_only=dry_run)
     if not dry_run:
-        _await_end(found)
-        session.say("stopped")
+        session.say(_ended(found))
     session.show(output, found, lambda: daemon_facts(found))
 
 
@@ -94,6 +94,15 @@ def _running(session: Session) -> bool:
     except DaemonError:
         return False
     return True
+
+
+def _ended(daemon: DaemonInfo) -> str:
+    """What to say of a daemon that was asked to stop; that of this machine is waited for."""
+    address = Address.here()
+    if isinstance(address, SshAddress):
+        return f"it is stopping on {address.host}"
+    _await_end(daemon)
+    return "stopped"
 
 
 def _await_end(daemon: DaemonInfo) -> None:

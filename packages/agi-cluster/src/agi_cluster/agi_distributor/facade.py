@@ -66,7 +66,7 @@ class AGI:
                 metadata names the ``installation``.
         """
         request = CreateInstallation(
-            app=app_env.reference,
+            app=clients.Address.here().reference(app_env),
             selection=chosen_hosts(scheduler, workers),
             modes_enabled=chosen_mode(modes_enabled),
             upgrade=upgrade,
@@ -99,7 +99,7 @@ class AGI:
             args: Arguments of the app; they replace those of the settings key by key.
         """
         request = CreatePlan(
-            app=app_env.reference,
+            app=clients.Address.here().reference(app_env),
             selection=chosen_hosts(scheduler, workers),
             mode=chosen_mode(mode),
             args=plain_args(args),
@@ -142,7 +142,7 @@ class AGI:
         """
         asked = combined(request, mode=mode, scheduler=scheduler, workers=workers, args=args)
         start = StartRun(
-            app=app_env.reference,
+            app=clients.Address.here().reference(app_env),
             mode=chosen_mode(asked.mode),
             selection=chosen_hosts(asked.scheduler, asked.workers),
             args=plain_args(asked.args),

@@ -5,26 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from attrs import frozen
 
+from agi_cluster.client.ssh_address import SshAddress
 from agi_env import paths
 from agi_env.errors import AddressInvalidError, SocketPathTooLongError
 
-_SUPPORTED = "Give unix:/absolute/path/of/daemon.sock, or unset AGI_ADDRESS to use your own daemon"
+if TYPE_CHECKING:
+    from agi_env.environment import AgiEnv
+
+_FORMS = "Give unix:/absolute/path/of/daemon.sock or ssh://USER@MANAGER, or unset AGI_ADDRESS"
 
 
 @frozen(kw_only=True)
 class Address:
-    """A unix socket of a daemon."""
+    """A unix socket of a daemon on this machine."""
 
     socket: Path
     state: Path | None = None
     """The state directory whose daemon a client may start; None: never start one."""
 
     @classmethod
-    def here(cls, environ: Mapping[str, str] = os.environ) -> Address:
+    def here(cls, environ: Mapping[str, str] = os.environ) -> Address | SshAddress:
         """``$AGI_ADDRESS``, by default the socket of this user's own state directory.
 
         Raises:
@@ -32,7 +37,7 @@ class Address:
             SocketPathTooLongError: The socket's path is longer than the system takes.
         """
         text = environ.get("AGI_ADDRESS", "").strip()
-        return cls.parse(text) if text else cls.of_state(paths.state_dir(environ))
+        return cls.parse(text, environ) if text else cls.of_state(paths.state_dir(environ))
 
     @classmethod
     def of_state(cls, state: Path) -> Address:
@@ -40,8 +45,8 @@ class Address:
         return cls(socket=paths.socket_path(state), state=state)
 
     @classmethod
-    def parse(cls, text: str) -> Address:
-        """The address that a text such as ``unix:/run/agi/daemon.sock`` means.
+    def parse(cls, text: str, environ: Mapping[str, str] = os.environ) -> Address | SshAddress:
+        """The address that ``unix:/run/agi/daemon.sock`` or ``ssh://ann@manager`` means.
 
         Raises:
             AddressInvalidError: It is none, or of a kind that is not supported.
@@ -49,10 +54,12 @@ class Address:
         """
         scheme, colon, rest = text.partition(":")
         if scheme == "ssh":
-            raise _refused("this version cannot connect through SSH", text)
+            return SshAddress.parse(text, environ)
         path = Path(rest.removeprefix("//"))
         if scheme != "unix" or not colon or not path.is_absolute():
-            raise _refused("this is no address of a daemon", text)
+            raise AddressInvalidError(
+                "this is no address of a daemon", where=f"AGI_ADDRESS={text}", remedy=_FORMS
+            )
         length = len(os.fsencode(path))
         if length > paths.SOCKET_PATH_LIMIT:
             raise SocketPathTooLongError(
@@ -62,14 +69,24 @@ class Address:
             )
         return cls(socket=path)
 
+    def reference(self, app_env: AgiEnv) -> str:
+        """What to send for an app to the daemon here: its absolute path, else its name.
+
+        Raises:
+            AppInvalidError: The folder is not an app.
+            AppNotFoundError: A path was given and nothing is there.
+        """
+        return app_env.reference
+
     @property
     def target(self) -> str:
         """The address in gRPC's own terms, a URI."""
-        return f"unix:{quote(os.fsencode(self.socket))}"
+        return grpc_target(self.socket)
 
     def __str__(self) -> str:
         return f"unix:{self.socket}"
 
 
-def _refused(what: str, text: str) -> AddressInvalidError:
-    return AddressInvalidError(what, where=f"AGI_ADDRESS={text}", remedy=_SUPPORTED)
+def grpc_target(socket: Path) -> str:
+    """A socket in gRPC's own terms, a URI."""
+    return f"unix:{quote(os.fsencode(socket))}"

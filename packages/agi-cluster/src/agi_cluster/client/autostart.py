@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from agi_cluster.api.v1.daemon_pb2 import GetDaemonRequest
 from agi_cluster.api.v1.daemon_pb2_grpc import DaemonServiceStub
 from agi_cluster.client.address import Address
+from agi_env.atomic_file import disk_errors
 from agi_env.errors import AgiError, DaemonAlreadyRunningError, DaemonStartError, error_from
 from agi_env.paths import private_directory
 
@@ -61,7 +62,7 @@ def ensure_daemon(
     deadline = time.monotonic() + timeout
     with _start_lock(state, timeout):
         if not is_serving(address):
-            _start(address, list(command) or daemon_command(state), state, deadline)
+            _start(address, list(command) or daemon_command(state), deadline)
 
 
 def is_serving(address: Address) -> bool:
@@ -89,17 +90,23 @@ def is_serving(address: Address) -> bool:
 
 @contextmanager
 def _start_lock(state: Path, timeout: float) -> Iterator[None]:
+    lock = FileLock(state / "start.lock")
+    with disk_errors(state):
+        try:
+            lock.acquire(timeout=timeout)
+        except Timeout as error:
+            raise DaemonStartError(
+                f"another client has been starting the daemon for {timeout:g} s", where=str(state)
+            ) from error
     try:
-        with FileLock(state / "start.lock", timeout=timeout):
-            yield
-    except Timeout as error:
-        raise DaemonStartError(
-            f"another client has been starting the daemon for {timeout:g} s", where=str(state)
-        ) from error
+        yield
+    finally:
+        lock.release()
 
 
-def _start(address: Address, command: list[str], state: Path, deadline: float) -> None:
-    with tempfile.TemporaryFile(dir=state) as words:
+def _start(address: Address, command: list[str], deadline: float) -> None:
+    # Not in the state directory: its disk may be what is full.
+    with tempfile.TemporaryFile() as words:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

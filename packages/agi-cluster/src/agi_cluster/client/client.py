@@ -67,8 +67,8 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     closes its connection at the end. Every method raises errors of `agi_env.errors` only.
 
     Args:
-        address: Where the daemon serves, such as ``unix:/path``; by default what ``AGI_ADDRESS``
-            says, else the socket of this user's state directory.
+        address: Where the daemon serves, such as ``unix:/path`` or ``ssh://user@manager``; by
+            default what ``AGI_ADDRESS`` says, else the socket of this user's state directory.
         start_daemon: Whether a daemon of the default address may be started.
         deadlines: How long calls may take, and how long to wait for a daemon that is away.
     """
@@ -110,6 +110,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     async def __aenter__(self) -> Self:
         if self.startable is not None:
             await asyncio.to_thread(ensure_daemon, self.startable)
+        await self._reach(Patience(self.deadlines.answer))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,9 +121,12 @@ class AsyncClient(Connection[grpc.aio.Channel]):
         channel = self.release()
         if channel is not None:
             await channel.close()
+        if self.tunnel is not None:
+            await asyncio.to_thread(self.tunnel.close)
 
     async def send(self, call: Call[Value]) -> Value:
         """Make a call, again while nobody answers and its deadline allows."""
+        await self._reach(Patience(self.deadlines.answer))
         patience = self.patience(call)
         while True:
             try:
@@ -133,9 +137,11 @@ class AsyncClient(Connection[grpc.aio.Channel]):
                     raise from_rpc(error) from error
                 pause = patience.pause_after(from_rpc(error))
             await asyncio.sleep(pause)
+            await self._reach(patience)
 
     async def read(self, stream: Stream[Value]) -> AsyncGenerator[Value, None]:
         """Yield the answers of a stream."""
+        await self._reach(Patience(self.deadlines.answer))
         call = self.method(stream)(stream.request, timeout=self.deadlines.of(stream.pace))
         try:
             async for response in call:
@@ -147,8 +153,10 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     async def follow(self, watch: Watch[Value]) -> AsyncGenerator[tuple[Value, int], None]:
         """Yield what a watch tells, going on where it was when the stream breaks."""
-        following = Following(watch, Patience(self.deadlines.watch))
+        patience = Patience(self.deadlines.watch)
+        following = Following(watch, patience)
         while not following.ended():
+            await self._reach(patience)
             call = self.method(watch)(following.request())
             pause = 0.0
             try:
@@ -166,4 +174,10 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     def connect(self) -> grpc.aio.Channel:
         """A new channel to the address."""
-        return grpc.aio.insecure_channel(self.address.target, options=OPTIONS)
+        return grpc.aio.insecure_channel(self.target, options=OPTIONS)
+
+    async def _reach(self, patience: Patience) -> None:
+        pause = 0.0 if self.reachable else await asyncio.to_thread(self.reach, patience)
+        while pause:
+            await asyncio.sleep(pause)
+            pause = await asyncio.to_thread(self.reach, patience)

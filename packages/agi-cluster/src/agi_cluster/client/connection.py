@@ -1,4 +1,4 @@
-"""What both clients have in common: an address, and the stubs on one channel to it."""
+"""What both clients have in common: an address, the way to it, and the stubs on one channel."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from agi_cluster.client.address import Address
+from agi_cluster.client.address import Address, grpc_target
 from agi_cluster.client.call import Call, Stream, Watch
 from agi_cluster.client.deadlines import DEFAULT, Deadlines
 from agi_cluster.client.patience import Patience
+from agi_cluster.client.ssh_address import SshAddress
+from agi_cluster.client.ssh_tunnel import SshTunnel
+from agi_env.errors import DaemonError
 
 Channel = TypeVar("Channel")
 
@@ -19,7 +22,7 @@ class Connection(ABC, Generic[Channel]):
 
     def __init__(
         self,
-        address: Address | str | None = None,
+        address: Address | SshAddress | str | None = None,
         *,
         start_daemon: bool = True,
         deadlines: Deadlines = DEFAULT,
@@ -27,6 +30,7 @@ class Connection(ABC, Generic[Channel]):
         given = Address.parse(address) if isinstance(address, str) else address
         self.address = given or Address.here()
         self.deadlines = deadlines
+        self.tunnel = SshTunnel(self.address) if isinstance(self.address, SshAddress) else None
         self._start_daemon = start_daemon
         self._channel: Channel | None = None
         self._stubs: dict[object, Any] = {}
@@ -39,6 +43,36 @@ class Connection(ABC, Generic[Channel]):
     def startable(self) -> Path | None:
         """The state directory whose daemon this client may start, if any."""
         return self.address.state if self._start_daemon else None
+
+    @property
+    def target(self) -> str:
+        """Where the channel connects to, in gRPC's own terms."""
+        socket = self.address.socket if self.tunnel is None else self.tunnel.socket
+        return grpc_target(Path(socket))
+
+    @property
+    def reachable(self) -> bool:
+        """Whether `reach` has nothing to do."""
+        return self.tunnel is None or self.tunnel.is_open
+
+    def reach(self, patience: Patience) -> float:
+        """Open the tunnel to another machine; blocks as long as ``ssh`` takes.
+
+        Returns:
+            The seconds to wait before the next attempt; 0 once it is open.
+
+        Raises:
+            DaemonError: It cannot be opened. One that was open is tried again with patience.
+        """
+        if self.tunnel is None:
+            return 0.0
+        try:
+            self.tunnel.open()
+        except DaemonError as error:
+            if not self.tunnel.was_open:
+                raise
+            return patience.pause_after(error)
+        return 0.0
 
     def release(self) -> Channel | None:
         """Forget the channel and hand it over to be closed."""

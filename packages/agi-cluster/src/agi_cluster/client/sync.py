@@ -62,8 +62,8 @@ class Client(Connection[grpc.Channel]):
     closes its connection at the end. Every method raises errors of `agi_env.errors` only.
 
     Args:
-        address: Where the daemon serves, such as ``unix:/path``; by default what ``AGI_ADDRESS``
-            says, else the socket of this user's state directory.
+        address: Where the daemon serves, such as ``unix:/path`` or ``ssh://user@manager``; by
+            default what ``AGI_ADDRESS`` says, else the socket of this user's state directory.
         start_daemon: Whether a daemon of the default address may be started.
         deadlines: How long calls may take, and how long to wait for a daemon that is away.
     """
@@ -105,6 +105,7 @@ class Client(Connection[grpc.Channel]):
     def __enter__(self) -> Self:
         if self.startable is not None:
             ensure_daemon(self.startable)
+        self._reach(Patience(self.deadlines.answer))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,9 +116,12 @@ class Client(Connection[grpc.Channel]):
         channel = self.release()
         if channel is not None:
             channel.close()
+        if self.tunnel is not None:
+            self.tunnel.close()
 
     def send(self, call: Call[Value]) -> Value:
         """Make a call, again while nobody answers and its deadline allows."""
+        self._reach(Patience(self.deadlines.answer))
         patience = self.patience(call)
         while True:
             try:
@@ -128,9 +132,11 @@ class Client(Connection[grpc.Channel]):
                     raise from_rpc(error) from error
                 pause = patience.pause_after(from_rpc(error))
             time.sleep(pause)
+            self._reach(patience)
 
     def read(self, stream: Stream[Value]) -> Generator[Value, None, None]:
         """Yield the answers of a stream."""
+        self._reach(Patience(self.deadlines.answer))
         call = self.method(stream)(stream.request, timeout=self.deadlines.of(stream.pace))
         try:
             for response in call:
@@ -142,8 +148,10 @@ class Client(Connection[grpc.Channel]):
 
     def follow(self, watch: Watch[Value]) -> Generator[tuple[Value, int], None, None]:
         """Yield what a watch tells, going on where it was when the stream breaks."""
-        following = Following(watch, Patience(self.deadlines.watch))
+        patience = Patience(self.deadlines.watch)
+        following = Following(watch, patience)
         while not following.ended():
+            self._reach(patience)
             call = self.method(watch)(following.request())
             pause = 0.0
             try:
@@ -161,4 +169,10 @@ class Client(Connection[grpc.Channel]):
 
     def connect(self) -> grpc.Channel:
         """A new channel to the address."""
-        return grpc.insecure_channel(self.address.target, options=OPTIONS)
+        return grpc.insecure_channel(self.target, options=OPTIONS)
+
+    def _reach(self, patience: Patience) -> None:
+        pause = 0.0 if self.reachable else self.reach(patience)
+        while pause:
+            time.sleep(pause)
+            pause = self.reach(patience)

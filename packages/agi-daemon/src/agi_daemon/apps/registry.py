@@ -15,7 +15,7 @@ from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
 from agi_daemon.store.store import Store
 from agi_env.app import App, full_name, is_path
-from agi_env.app_template import create, new_name
+from agi_env.app_template import create, place_for
 from agi_env.errors import AlreadyExistsError, AppNotFoundError, RequestInvalidError
 from agi_env.settings_change import SettingChange
 from agi_env.settings_file import SettingsFile, SettingsSnapshot
@@ -30,11 +30,13 @@ class Apps:
         self._state = state
 
     async def list_apps(self, *, page_size: int = 0, page_token: str = "") -> Page[model.App]:
-        """A page of apps by name; the token is the last name of the page before."""
+        """A page of apps by name."""
         limit = pages.page_limit(page_size)
-        rows = self._store.read(_rows_after(page_token, limit + 1))
+        last = pages.position_of(page_token, "apps")
+        rows = self._store.read(_rows_after(last, limit + 1))
         shown = [self._described(row["name"], row["path"]) for row in rows[:limit]]
-        return Page(items=shown, next_page_token=shown[-1].name if len(rows) > limit else "")
+        token = pages.page_token(shown[-1].name, "apps") if len(rows) > limit else ""
+        return Page(items=shown, next_page_token=token)
 
     async def get_app(self, app: str) -> model.App:
         """One app, named in any of the three forms."""
@@ -61,10 +63,8 @@ class Apps:
         async with self._requests.claim(request_id, "CreateApp", (app_id, directory)) as claim:
             if claim.earlier:
                 return await self.get_app(claim.earlier)
-            root = _absolute(directory) / new_name(app_id)
+            root = await asyncio.to_thread(place_for, app_id, _absolute(directory))
             self._check_free(App(root), replace=False)
-            if root.exists():
-                raise AlreadyExistsError("this folder is there already", where=str(root))
             if not validate_only:
                 app = await asyncio.to_thread(create, app_id, root.parent)
                 await self._store.write(_putting(app, claim))
@@ -85,10 +85,11 @@ class Apps:
         validate_only: bool = False,
     ) -> model.AppSettings:
         """Change single keys, all or none."""
-        async with self._requests.claim(request_id, "UpdateSettings", (app, changes)) as claim:
+        content = (app, changes, etag)
+        async with self._requests.claim(request_id, "UpdateSettings", content) as claim:
             if claim.earlier:
                 return await self.get_settings(claim.earlier)
-            found = await self.find(app)
+            found = await self.find(app, dry_run=validate_only)
             edits = [_change(change) for change in changes]
             file = SettingsFile.of(self._state, found)
             snapshot = await asyncio.to_thread(file.edit, edits, etag=etag, dry_run=validate_only)
@@ -100,18 +101,22 @@ class Apps:
         self, app: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
     ) -> model.AppSettings:
         """Make the user's copy anew from the app's own settings."""
-        async with self._requests.claim(request_id, "ResetSettings", app) as claim:
+        async with self._requests.claim(request_id, "ResetSettings", (app, etag)) as claim:
             if claim.earlier:
                 return await self.get_settings(claim.earlier)
-            found = await self.find(app)
+            found = await self.find(app, dry_run=validate_only)
             file = SettingsFile.of(self._state, found)
             snapshot = await asyncio.to_thread(file.reset, etag=etag, dry_run=validate_only)
             if not validate_only:
                 await self._store.write(lambda tx: claim.remember(tx, found.name))
             return _settings(found.name, snapshot)
 
-    async def find(self, app: str) -> App:
+    async def find(self, app: str, *, dry_run: bool = False) -> App:
         """The app of a name or path; a path that was not registered yet is registered.
+
+        Args:
+            app: The app, in any of the three forms.
+            dry_run: Do not register it.
 
         Raises:
             AppNotFoundError: No such app is known, or its folder is gone.
@@ -120,24 +125,28 @@ class Apps:
         """
         text = _plain(app)
         if is_path(text):
-            return await self._by_path(text)
+            return await self._by_path(text, dry_run=dry_run)
         name = full_name(text)
         row = self._store.read(_row(name))
         if row is None:
             raise AppNotFoundError(f"there is no app {name}", metadata={"app": name})
         return App.at(row["path"])
 
-    async def read_settings(self, app: str) -> tuple[App, SettingsSnapshot]:
-        """The app and the user's settings of it."""
-        found = await self.find(app)
-        return found, await asyncio.to_thread(SettingsFile.of(self._state, found).read)
+    async def read_settings(
+        self, app: str, *, dry_run: bool = False
+    ) -> tuple[App, SettingsSnapshot]:
+        """The app and the user's settings of it; a dry run leaves neither behind."""
+        found = await self.find(app, dry_run=dry_run)
+        file = SettingsFile.of(self._state, found)
+        return found, await asyncio.to_thread(file.read, dry_run=dry_run)
 
-    async def _by_path(self, path: str) -> App:
+    async def _by_path(self, path: str, *, dry_run: bool) -> App:
         app = App.at(_absolute(path))
         row = self._store.read(_row(app.name))
         if row is None or Path(row["path"]) != app.root:
             self._check_free(app, replace=False)
-            await self._store.write(lambda tx: _put(tx, app))
+            if not dry_run:
+                await self._store.write(lambda tx: _put(tx, app))
         return app
 
     def _check_free(self, app: App, *, replace: bool) -> None:

@@ -33,11 +33,13 @@ class Hosts:
         """How many cores of a host runs hold now; set by whoever leases them."""
 
     async def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]:
-        """A page of hosts by address; the token is the last address of the page before."""
+        """A page of hosts by address."""
         limit = pages.page_limit(page_size)
-        later = sorted(address for address in self._hosts if address > page_token)
+        last = pages.position_of(page_token, "hosts")
+        later = sorted(address for address in self._hosts if address > last)
         shown = [await self.get_host(address) for address in later[:limit]]
-        return Page(items=shown, next_page_token=shown[-1].address if later[limit:] else "")
+        token = pages.page_token(shown[-1].address, "hosts") if later[limit:] else ""
+        return Page(items=shown, next_page_token=token)
 
     async def get_host(self, name: str) -> Host:
         """One host, by resource name or address."""

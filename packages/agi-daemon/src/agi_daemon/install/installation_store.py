@@ -69,11 +69,11 @@ def unsettled(connection: sqlite3.Connection) -> Sequence[InstallationRecord]:
 
 
 def page(
-    connection: sqlite3.Connection, *, limit: int, before: int, app: str
+    connection: sqlite3.Connection, *, limit: int, token: str, app: str
 ) -> tuple[list[Installation], str]:
     """A page of installations, newest first, and the next token."""
     where = [("app = ?", app)] if app else []
-    rows, token = pages.newest_first(
-        connection, "installations", limit=limit, before=before, where=where
+    rows, following = pages.newest_first(
+        connection, "installations", limit=limit, token=token, where=where
     )
-    return [load(row["body"], InstallationRecord).installation for row in rows], token
+    return [load(row["body"], InstallationRecord).installation for row in rows], following

@@ -63,7 +63,7 @@ class Installations:
         async with self._requests.claim(request_id, "CreateInstallation", request) as claim:
             if claim.earlier:
                 return await self.get_installation(claim.earlier)
-            record = await self._ordered(request)
+            record = await self._ordered(request, dry_run=validate_only)
             if validate_only:
                 return record.installation
             await self._store.write(self._accept(record, claim))
@@ -79,10 +79,10 @@ class Installations:
         self, *, page_size: int = 0, page_token: str = "", app: str = ""
     ) -> Page[Installation]:
         """A page of installations, newest first."""
-        limit, before = pages.page_limit(page_size), pages.offset_of(page_token)
+        limit = pages.page_limit(page_size)
         named = full_name(app.removeprefix("apps/")) if app else ""
         items, token = self._store.read(
-            lambda db: installation_store.page(db, limit=limit, before=before, app=named)
+            lambda db: installation_store.page(db, limit=limit, token=page_token, app=named)
         )
         return Page(items=items, next_page_token=token)
 
@@ -90,9 +90,11 @@ class Installations:
         self, name: str, *, after_sequence: int = 0
     ) -> AsyncIterator[tuple[Installation | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
+        subject = self._record(name).subject
+        self._events.check_cursor(subject, after_sequence)
+        # The number first: the writer may be at work, and a snapshot may hold more than it says.
+        sequence = self._events.last_sequence(subject)
         record = self._record(name)
-        self._events.check_cursor(record.subject, after_sequence)
-        sequence = self._events.last_sequence(record.subject)
         yield record.installation, sequence
         events = self._events.follow(
             record.subject,
@@ -115,8 +117,8 @@ class Installations:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _ordered(self, request: CreateInstallation) -> InstallationRecord:
-        app, snapshot = await self._apps.read_settings(request.app)
+    async def _ordered(self, request: CreateInstallation, *, dry_run: bool) -> InstallationRecord:
+        app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
         settings = snapshot.settings
         modes = settings.modes_enabled if request.modes_enabled is None else request.modes_enabled
         selection = for_mode(request.selection, _configured(settings), modes)
@@ -188,7 +190,7 @@ class Installations:
     ) -> None:
         while step := await steps.get():
             fact = _fact(step)
-            await self._store.write(self._appending(record.subject, fact))
+            await self._store.keep(self._appending(record.subject, fact))
             self._events.announce(record.subject)
 
     def _appending(self, subject: str, fact: Fact) -> Callable[[sqlite3.Connection], int]:
@@ -199,7 +201,7 @@ class Installations:
             installation_store.update(connection, record)
             self._events.append(connection, record.subject, facts)
 
-        await self._store.write(work)
+        await self._store.keep(work)
         self._events.announce(record.subject)
 
     def _accept(

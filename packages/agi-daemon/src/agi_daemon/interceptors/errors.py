@@ -11,8 +11,20 @@ from google.protobuf.message import DecodeError
 
 from agi_cluster.wire.errors import to_rpc
 from agi_daemon.defects import defect, sole_cause
-from agi_daemon.interceptors.surround import Behaviour, Context, Decoder, Surround
-from agi_env.errors import AgiError, DiskFullError, InternalError, RequestInvalidError
+from agi_daemon.interceptors.surround import (
+    Behaviour,
+    Context,
+    Continuation,
+    Decoder,
+    Surround,
+)
+from agi_env.errors import (
+    AgiError,
+    DiskFullError,
+    InternalError,
+    MethodUnknownError,
+    RequestInvalidError,
+)
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -39,6 +51,15 @@ class ErrorTranslation(Surround):
 
         return call
 
+    async def intercept_service(
+        self,
+        continuation: Continuation,
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Wrap the handler; where there is none, answer with an error of the catalogue as well."""
+        handler = await super().intercept_service(continuation, handler_call_details)
+        return handler or _unknown(handler_call_details.method)
+
     def decoder(self, decode: Decoder) -> Decoder:
         """Let requests that cannot be decoded reach the behaviour, which has an answer for them."""
 
@@ -49,6 +70,14 @@ class ErrorTranslation(Surround):
                 return _Undecodable()
 
         return decoded
+
+
+def _unknown(method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    async def refuse(requests: Any, context: Context) -> None:
+        await context.abort(*to_rpc(MethodUnknownError("there is no such method", where=method)))
+
+    handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(refuse)
+    return handler
 
 
 def explained(error: Exception, method: str) -> AgiError:

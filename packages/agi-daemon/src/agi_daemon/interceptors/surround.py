@@ -12,6 +12,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 """What answers a call: returns the answer, or writes the answers of a stream itself."""
 Decoder = Callable[[bytes], Any]
+Continuation = Callable[
+    [grpc.HandlerCallDetails], Awaitable["grpc.RpcMethodHandler[Any, Any] | None"]
+]
+"""Finds the handler of a call; None: there is none."""
 
 
 class Surround(grpc.aio.ServerInterceptor):
@@ -33,9 +37,7 @@ class Surround(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
-        ],
+        continuation: Continuation,
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Find the handler and return it wrapped."""

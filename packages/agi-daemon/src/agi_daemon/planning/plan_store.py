@@ -96,12 +96,12 @@ def page_of_partitions(
 
 
 def page(
-    connection: sqlite3.Connection, *, limit: int, before: int, app: str
+    connection: sqlite3.Connection, *, limit: int, token: str, app: str
 ) -> tuple[list[Plan], str]:
     """A page of plans at their latest revisions, newest first, and the next token."""
     where = [("app = ?", app)] if app else []
-    rows, token = pages.newest_first(connection, "plans", limit=limit, before=before, where=where)
-    return [find(connection, row["id"], row["latest"]) for row in rows], token
+    rows, following = pages.newest_first(connection, "plans", limit=limit, token=token, where=where)
+    return [find(connection, row["id"], row["latest"]) for row in rows], following
 
 
 def _planned(index: int, partition: Partition, slot: int, host: str) -> PlannedPartition:

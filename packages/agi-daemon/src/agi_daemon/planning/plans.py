@@ -44,7 +44,7 @@ class Plans:
         async with self._requests.claim(request_id, "CreatePlan", request) as claim:
             if claim.earlier:
                 return await self.get_plan(claim.earlier)
-            resolution = await self._resolved(request)
+            resolution = await self._resolved(request, dry_run=validate_only)
             built = await self._builds.ensure(
                 resolution.app_path,
                 resolution.hosts,
@@ -65,10 +65,10 @@ class Plans:
         self, *, page_size: int = 0, page_token: str = "", app: str = ""
     ) -> Page[Plan]:
         """A page of plans, newest first, each at its latest revision."""
-        limit, before = pages.page_limit(page_size), pages.offset_of(page_token)
+        limit = pages.page_limit(page_size)
         named = full_name(app.removeprefix("apps/")) if app else ""
         items, token = self._store.read(
-            lambda db: plan_store.page(db, limit=limit, before=before, app=named)
+            lambda db: plan_store.page(db, limit=limit, token=page_token, app=named)
         )
         return Page(items=items, next_page_token=token)
 
@@ -77,17 +77,17 @@ class Plans:
     ) -> Page[PlannedPartition]:
         """A page of a revision's partitions in plan order."""
         limit = pages.page_limit(page_size, default=1000, most=10_000)
-        start = pages.offset_of(page_token)
-        plan_id, revision = plan_reference(parent)
-        plan = self._store.read(lambda db: plan_store.find(db, plan_id, revision))
+        plan = await self.get_plan(parent)
+        start = int(pages.position_of(page_token, "partitions", plan.name) or 0)
         items = self._store.read(
             lambda db: plan_store.page_of_partitions(
-                db, plan_id, revision, start=start, limit=limit
+                db, plan.id, plan.revision, start=start, limit=limit
             )
         )
         end = start + len(items)
         more = end < plan.partition_count
-        return Page(items=items, next_page_token=str(end) if more else "")
+        token = pages.page_token(end, "partitions", plan.name) if more else ""
+        return Page(items=items, next_page_token=token)
 
     async def make(self, resolution: Resolution, manager_build: str) -> PlanContent:
         """Make and store the plan of a run whose manager side is installed at this path."""
@@ -104,8 +104,8 @@ class Plans:
         plan_id, revision = plan_reference(name)
         return self._store.read(lambda db: plan_store.load_content(db, plan_id, revision))
 
-    async def _resolved(self, request: CreatePlan) -> Resolution:
-        app, snapshot = await self._apps.read_settings(request.app)
+    async def _resolved(self, request: CreatePlan, *, dry_run: bool) -> Resolution:
+        app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
         return resolve(
             app,
             snapshot.settings,

@@ -15,9 +15,11 @@ from typing import Any
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_directory import place_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
-from agi_env.errors import error_from
+from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
 
 _MOST_IN_ONE_BATCH = 500
+_MAY_PASS = (InternalError, OutOfTimeError)
+"""Refusals of a far side whose supervisor was killed or held up before it could say a word."""
 
 
 class Attachment:
@@ -29,6 +31,8 @@ class Attachment:
         """How the runner ended, once that is known."""
         self.epoch = 0
         """The highest epoch that the far side knows of."""
+        self.refusal: AgiError | None = None
+        """Why the far side could not start a runner, where trying again may help."""
 
     async def cancel(self, grace_s: float) -> None:
         """Ask the runner to stop; a runner that is only starting is asked again by the caller."""
@@ -41,7 +45,7 @@ class Attachment:
         A line that breaks ends the iteration with ``gone`` unset.
 
         Raises:
-            AgiError: The far side can neither join nor start a runner.
+            AgiError: The far side can neither join nor start a runner, and never will.
         """
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2 * _MOST_IN_ONE_BATCH)
         reader = asyncio.create_task(_pump(self._channel, queue), name="attachment reader")
@@ -52,7 +56,8 @@ class Attachment:
                 while len(lines) < _MOST_IN_ONE_BATCH and not queue.empty():
                     lines.append(queue.get_nowait())
                 open_ = lines[-1] is not None
-                batch = self._understood([line for line in lines if line is not None])
+                whole = lines if open_ else _without_torn(lines[:-1])
+                batch = self._understood([line for line in whole if line is not None])
                 if batch:
                     yield batch
             await reader
@@ -71,8 +76,13 @@ class Attachment:
                 case {"gone": exit_record}:
                     self.gone = exit_record or {"code": None}
                 case {"error": {"code": str(code), "metadata": dict(metadata)}}:
-                    raise error_from(code, metadata)
+                    self._refused(error_from(code, metadata))
         return records
+
+    def _refused(self, error: AgiError) -> None:
+        if not isinstance(error, _MAY_PASS):
+            raise error
+        self.refusal = error
 
     def complaint(self) -> str:
         """What the far side wrote to its standard error, in one line."""
@@ -110,3 +120,12 @@ async def _pump(channel: Channel, queue: asyncio.Queue[bytes | None]) -> None:
             await queue.put(line)
     finally:
         await queue.put(None)
+
+
+def _without_torn(lines: list[bytes | None]) -> list[bytes | None]:
+    """The last lines of a far side; if it was killed in the middle of one, that is left out."""
+    try:
+        json.loads(lines[-1] or b"") if lines else None
+    except ValueError:
+        return lines[:-1]
+    return lines

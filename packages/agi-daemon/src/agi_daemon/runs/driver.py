@@ -55,13 +55,15 @@ class RunDriver:
         self._parts = parts
         self._record = record
         self._broken_lines = 0
-        self._stop_asked = asyncio.Event()
+        # A future and no event: waiting for it takes no task, and thousands of queued runs wait.
+        self._stop_asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if record.run.target is RunState.CANCELLED:
-            self._stop_asked.set()
+            self.ask_to_stop()
 
     def ask_to_stop(self) -> None:
         """Take note that the stored target is CANCELLED now."""
-        self._stop_asked.set()
+        if not self._stop_asked.done():
+            self._stop_asked.set_result(None)
 
     async def drive(self) -> None:
         """Take steps until the run is settled."""
@@ -187,7 +189,7 @@ class RunDriver:
             return
         self._broken_lines += 1
         if self._broken_lines >= MOST_BROKEN_LINES:
-            raise RunnerLostError(
+            raise line.refusal or RunnerLostError(
                 f"its runner cannot be reached: {line.complaint()}", where=f"run {record.run.id}"
             )
         await asyncio.sleep(min(5.0, 0.05 * 2**self._broken_lines))
@@ -198,7 +200,7 @@ class RunDriver:
             result = await self._result_of(records)
             self._record = await copy.take(self._record, records, result)
             kinds = {record["kind"] for record in records}
-            if "runner_started" in kinds and self._stop_asked.is_set():
+            if "runner_started" in kinds and self._stop_asked.done():
                 await line.cancel(self._grace())
 
     async def _result_of(self, records: Sequence[Mapping[str, Any]]) -> Any:
@@ -212,7 +214,7 @@ class RunDriver:
         return await run_directory.read_result(transport, evolve(self._record, run=run))
 
     async def _pass_on_stop(self, line: Attachment) -> None:
-        await self._stop_asked.wait()
+        await asyncio.shield(self._stop_asked)
         await line.cancel(self._grace())
 
     def _grace(self) -> float:
@@ -236,9 +238,9 @@ class RunDriver:
 
     async def _unless_stopped(self, work: asyncio.Task[Any]) -> bool:
         """Wait for the work; when the run is cancelled first, end the work and say False."""
-        stopped = asyncio.create_task(self._stop_asked.wait(), name="stop asked")
         try:
-            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            either = {work, self._stop_asked}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 work.result()
                 return True
@@ -247,9 +249,8 @@ class RunDriver:
             )
             return False
         finally:
-            for task in (work, stopped):
-                task.cancel()
-            await asyncio.gather(work, stopped, return_exceptions=True)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
 
     async def _move(self, state: RunState, facts: Sequence[Fact]) -> None:
         self._record = self._record.moved(state)
@@ -270,7 +271,7 @@ class RunDriver:
         await self._save([fact])
 
     async def _save(self, facts: Sequence[Fact]) -> None:
-        self._record = await self._parts.store.write(self._stored(facts))
+        self._record = await self._parts.store.keep(self._stored(facts))
         self._parts.events.announce(self._record.subject)
 
     def _stored(self, facts: Sequence[Fact]) -> Callable[[sqlite3.Connection], RunRecord]:

@@ -56,7 +56,7 @@ class JournalCopy:
         if record.run.progress.succeeded > before.run.progress.succeeded:
             record = evolve(record, fruitless_starts=0)
         partitions = [self._known[each] for each in changed]
-        await self._store.write(lambda tx: self._write(tx, record, absorbed, partitions))
+        await self._store.keep(lambda tx: self._write(tx, record, absorbed, partitions))
         self._events.announce(record.subject)
         return record
 

@@ -7,6 +7,7 @@ a large run cannot starve behind small ones.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 
 from attrs import frozen
@@ -37,6 +38,9 @@ class CoreLeases:
         self._capacity = capacity
         self._held: dict[str, Demand] = {}
         self._waiting: list[_Waiting] = []
+        """Those that wait, by rising number: thousands may."""
+        self._numbers: dict[str, int] = {}
+        """The numbers of those that wait, by run."""
 
     def adopt(self, demand: Demand) -> None:
         """Note what a run holds already, since before this daemon started."""
@@ -48,12 +52,12 @@ class CoreLeases:
 
     def waits_for(self, run: str) -> str:
         """What a run waits for; empty if it waits for nothing."""
-        for place, waiting in enumerate(self._waiting):
-            if waiting.demand.run == run and place:
-                return f"{self._waiting[place - 1].demand.run}, which was first"
-            if waiting.demand.run == run:
-                return self._lack(waiting.demand)
-        return ""
+        if run not in self._numbers:
+            return ""
+        place = self._place(self._numbers[run])
+        if place:
+            return f"{self._waiting[place - 1].demand.run}, which was first"
+        return self._lack(self._waiting[0].demand)
 
     async def acquire(self, demand: Demand) -> None:
         """Wait until the run's cores are free and no older run waits; then hold them.
@@ -64,8 +68,8 @@ class CoreLeases:
         if demand.run in self._held:
             return
         waiting = _Waiting(demand, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        self._waiting.sort(key=lambda each: each.demand.number)
+        self._waiting.insert(self._place(demand.number), waiting)
+        self._numbers[demand.run] = demand.number
         self._grant()
         try:
             await waiting.granted
@@ -79,15 +83,20 @@ class CoreLeases:
             self._grant()
 
     def _withdraw(self, waiting: _Waiting) -> None:
-        if waiting in self._waiting:
-            self._waiting.remove(waiting)
-            self._grant()
+        demand = waiting.demand
+        if self._numbers.pop(demand.run, None) is None:
+            self.release(demand.run)
         else:
-            self.release(waiting.demand.run)
+            del self._waiting[self._place(demand.number)]
+            self._grant()
+
+    def _place(self, number: int) -> int:
+        return bisect_left(self._waiting, number, key=lambda each: each.demand.number)
 
     def _grant(self) -> None:
         while self._waiting and not self._lack(self._waiting[0].demand):
             first = self._waiting.pop(0)
+            del self._numbers[first.demand.run]
             self._held[first.demand.run] = first.demand
             if not first.granted.done():
                 first.granted.set_result(None)

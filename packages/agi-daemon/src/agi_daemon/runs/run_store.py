@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from attrs import evolve
 
@@ -13,16 +14,21 @@ from agi_daemon.store import pages
 from agi_daemon.store.codec import dump, load
 from agi_env.errors import RunNotFoundError
 
+_REMEMBERED = 256
+_LARGEST_REMEMBERED = 16 * 1024
+"""Runs are asked for again and again while they stay as they are: the values of this many bodies,
+of at most so many characters, are kept. What a body says never changes, so none grows stale."""
+
 
 def insert(connection: sqlite3.Connection, record: RunRecord) -> RunRecord:
     """Store a new run and give it its number."""
     run = record.run
-    cursor = connection.execute(
-        "INSERT INTO runs (id, app, state, settled, body) VALUES (?, ?, ?, 0, '')",
-        (run.id, run.app, run.state.value),
+    newest = connection.execute("SELECT max(number) FROM runs").fetchone()[0]
+    numbered = evolve(record, number=int(newest or 0) + 1)
+    connection.execute(
+        "INSERT INTO runs (number, id, app, state, settled, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (numbered.number, run.id, run.app, run.state.value, run.state.settled, dump(numbered)),
     )
-    numbered = evolve(record, number=int(cursor.lastrowid or 0))
-    update(connection, numbered)
     return numbered
 
 
@@ -44,13 +50,13 @@ def find(connection: sqlite3.Connection, run_id: str) -> RunRecord:
     row = connection.execute("SELECT body FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise RunNotFoundError(f"there is no run {run_id}", metadata={"run": run_id})
-    return load(row["body"], RunRecord)
+    return _record(row["body"])
 
 
 def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:
     """All runs that are not settled, oldest first."""
     rows = connection.execute("SELECT body FROM runs WHERE NOT settled ORDER BY number")
-    return [load(row["body"], RunRecord) for row in rows]
+    return [_record(row["body"]) for row in rows]
 
 
 def count_unsettled(connection: sqlite3.Connection) -> int:
@@ -62,7 +68,7 @@ def page(
     connection: sqlite3.Connection,
     *,
     limit: int,
-    before: int,
+    token: str,
     app: str,
     states: Sequence[RunState],
 ) -> tuple[list[Run], str]:
@@ -71,8 +77,8 @@ def page(
     if states:
         names = ", ".join(f"'{state.value}'" for state in states)
         where.append((f"state IN ({names}) AND ?", 1))
-    rows, token = pages.newest_first(connection, "runs", limit=limit, before=before, where=where)
-    return [evolve(load(row["body"], RunRecord).run, result=None) for row in rows], token
+    rows, following = pages.newest_first(connection, "runs", limit=limit, token=token, where=where)
+    return [_summary(row["body"]) for row in rows], following
 
 
 def put_partitions(
@@ -98,3 +104,27 @@ def partitions(
         rows = [row for row in found if row is not None]
     known = [load(row["body"], RunPartition) for row in rows]
     return {partition.id: partition for partition in known}
+
+
+def _record(body: str) -> RunRecord:
+    small = len(body) <= _LARGEST_REMEMBERED
+    return _remembered_record(body) if small else load(body, RunRecord)
+
+
+def _summary(body: str) -> Run:
+    small = len(body) <= _LARGEST_REMEMBERED
+    return _remembered_summary(body) if small else _without_result(body)
+
+
+def _without_result(body: str) -> Run:
+    return evolve(load(body, RunRecord).run, result=None)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_record(body: str) -> RunRecord:
+    return load(body, RunRecord)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_summary(body: str) -> Run:
+    return _without_result(body)

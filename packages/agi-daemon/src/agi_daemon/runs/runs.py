@@ -16,6 +16,7 @@ from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.snippet import SNIPPET_API
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.resolution import Resolution, resolve
+from agi_daemon.completion import completed
 from agi_daemon.events import Fact
 from agi_daemon.planning import plan_store
 from agi_daemon.planning.plans import plan_reference
@@ -50,18 +51,18 @@ class Runs:
         async with self._requests.claim(request_id, "StartRun", request) as claim:
             if claim.earlier:
                 return await self.get_run(claim.earlier)
-            record = await self._ordered(request)
+            record = await self._ordered(request, dry_run=validate_only)
             if validate_only:
                 return record.run
-            stored = await self._parts.store.write(self._accept(record, claim))
-            self._parts.events.announce(stored.subject)
-            self._reconciler.admit(stored)
-            return stored.run
+            return await completed(self._take_up(record, claim))
 
     async def get_run(self, name: str) -> Run:
         """One run, with what it waits for now."""
         run = self._record(name).run
-        return evolve(run, waiting_for=self._parts.leases.waits_for(run.id))
+        if run.state.settled:
+            return run
+        waits_for = self._parts.leases.waits_for(run.id) or self._parts.store.waits_for
+        return evolve(run, waiting_for=waits_for)
 
     async def list_runs(
         self,
@@ -72,10 +73,10 @@ class Runs:
         states: Sequence[RunState] = (),
     ) -> Page[Run]:
         """A page of runs, newest first, without their results."""
-        limit, before = pages.page_limit(page_size), pages.offset_of(page_token)
+        limit = pages.page_limit(page_size)
         named = full_name(app.removeprefix("apps/")) if app else ""
         items, token = self._parts.store.read(
-            lambda db: run_store.page(db, limit=limit, before=before, app=named, states=states)
+            lambda db: run_store.page(db, limit=limit, token=page_token, app=named, states=states)
         )
         return Page(items=items, next_page_token=token)
 
@@ -84,30 +85,33 @@ class Runs:
     ) -> Page[RunPartition]:
         """A page of a run's partitions in plan order; empty before there is a plan."""
         record = self._record(parent)
+        limit = pages.page_limit(page_size, default=1000, most=10_000)
+        start = int(pages.position_of(page_token, record.subject) or 0)
         if not record.run.plan:
             return Page(items=())
-        limit = pages.page_limit(page_size, default=1000, most=10_000)
-        start = pages.offset_of(page_token)
         plan_id, revision = plan_reference(record.run.plan)
         planned = self._parts.store.read(
             lambda db: plan_store.page_of_partitions(
-                db, plan_id, revision, start=start, limit=limit
+                db, plan_id, revision, start=start, limit=limit + 1
             )
         )
-        ids = [each.id for each in planned]
+        more = planned[limit:]
+        ids = [each.id for each in planned[:limit]]
         known = self._parts.store.read(lambda db: run_store.partitions(db, record.run.id, ids))
-        items = [known.get(each.id) or _waiting(each) for each in planned]
-        end = start + len(items)
-        return Page(items=items, next_page_token=str(end) if len(items) == limit else "")
+        items = [known.get(each.id) or _waiting(each) for each in planned[:limit]]
+        token = pages.page_token(start + limit, record.subject) if more else ""
+        return Page(items=items, next_page_token=token)
 
     async def watch_run(
         self, name: str, *, after_sequence: int = 0, verbose: int | None = None
     ) -> AsyncIterator[tuple[Run | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
+        subject = self._record(name).subject
+        self._parts.events.check_cursor(subject, after_sequence)
+        # The number first: the writer may be at work, and a snapshot may hold more than it says.
+        sequence = self._parts.events.last_sequence(subject)
         record = self._record(name)
-        self._parts.events.check_cursor(record.subject, after_sequence)
         level = record.resolution.verbose if verbose is None else verbose
-        sequence = self._parts.events.last_sequence(record.subject)
         yield record.run, sequence
         events = self._parts.events.follow(
             record.subject,
@@ -141,10 +145,7 @@ class Runs:
             if claim.earlier or validate_only:
                 return record.run
             grace = DEFAULT_GRACE_S if grace_seconds is None else grace_seconds
-            stopped = await self._parts.store.write(self._stop(record.run.id, grace, claim))
-            self._parts.events.announce(stopped.subject)
-            self._reconciler.ask_to_stop(stopped.run.id)
-            return stopped.run
+            return await completed(self._ask_to_stop(record.run.id, grace, claim))
 
     async def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
         """Yield the text of the run's log files, as far as they are written."""
@@ -155,9 +156,9 @@ class Runs:
         async for piece in run_directory.read_logs(transport, record, file):
             yield piece
 
-    async def _ordered(self, request: StartRun) -> RunRecord:
+    async def _ordered(self, request: StartRun, *, dry_run: bool) -> RunRecord:
         """The run that a request amounts to, not stored yet."""
-        app, snapshot = await self._apps.read_settings(request.app)
+        app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
         resolution = resolve(
             app,
             snapshot.settings,
@@ -218,6 +219,18 @@ class Runs:
                 remedy=f"Render it again with `agi snippet run APP`; this is {SNIPPET_API}",
             )
         return differences_since(self._parts.store, origin.settings_digest, settings)
+
+    async def _take_up(self, record: RunRecord, claim: Claim) -> Run:
+        stored = await self._parts.store.write(self._accept(record, claim))
+        self._parts.events.announce(stored.subject)
+        self._reconciler.admit(stored)
+        return stored.run
+
+    async def _ask_to_stop(self, run_id: str, grace: float, claim: Claim) -> Run:
+        stopped = await self._parts.store.write(self._stop(run_id, grace, claim))
+        self._parts.events.announce(stopped.subject)
+        self._reconciler.ask_to_stop(run_id)
+        return stopped.run
 
     def _accept(self, record: RunRecord, claim: Claim) -> Callable[[sqlite3.Connection], RunRecord]:
         def work(connection: sqlite3.Connection) -> RunRecord:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 from agi_cluster.api.v1 import runs_pb2 as pb
 from agi_cluster.api.v1 import runs_pb2_grpc
+from agi_cluster.model.event import Event
+from agi_cluster.model.run import Run
 from agi_cluster.model.services import RunService
 from agi_cluster.wire.name import resource_name
 from agi_cluster.wire.requests import start_run_from_wire
@@ -14,6 +16,7 @@ from agi_cluster.wire.run_partition import run_partition_to_wire
 from agi_daemon.interceptors.surround import Context
 from agi_daemon.servicers import fields
 from agi_daemon.servicers.stream import packed
+from agi_daemon.servicers.translation import Translation
 
 _COLLECTION = "runs"
 
@@ -23,6 +26,10 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
 
     def __init__(self, runs: RunService) -> None:
         self._runs = runs
+        self._message: Translation[Run, pb.Run] = Translation(run_to_wire)
+        self._told: Translation[Event, pb.WatchRunResponse] = Translation(
+            lambda event: run_update_to_wire(event, event.sequence)
+        )
 
     async def StartRun(self, request: pb.StartRunRequest, context: Context) -> pb.Run:
         fields.verbosity(request)
@@ -30,12 +37,12 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         return run_to_wire(await self._runs.start_run(wanted, **fields.mutation(request)))
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> pb.Run:
-        return run_to_wire(await self._runs.get_run(resource_name(_COLLECTION, request.name)))
+        return self._message(await self._runs.get_run(resource_name(_COLLECTION, request.name)))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
         states = run_states_from_wire(request.states)
         page = await self._runs.list_runs(app=request.app, states=states, **fields.page(request))
-        runs = [run_to_wire(run) for run in page.items]
+        runs = [self._message(run) for run in page.items]
         return pb.ListRunsResponse(runs=runs, next_page_token=page.next_page_token)
 
     async def ListRunPartitions(
@@ -57,7 +64,7 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
             after_sequence=fields.not_negative(request.after_sequence, "after_sequence"),
             verbose=fields.verbosity(request),
         )
-        return packed(updates, lambda update: run_update_to_wire(*update))
+        return packed(updates, self._update)
 
     async def CancelRun(self, request: pb.CancelRunRequest, context: Context) -> pb.Run:
         run = await self._runs.cancel_run(
@@ -73,3 +80,9 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         name = resource_name(_COLLECTION, request.name)
         pieces = self._runs.read_run_log(name, file=request.file)
         return packed(pieces, lambda piece: pb.ReadRunLogResponse(file=piece[0], text=piece[1]))
+
+    def _update(self, update: tuple[Run | Event, int]) -> pb.WatchRunResponse:
+        value, sequence = update
+        if isinstance(value, Event):
+            return self._told(value)
+        return run_update_to_wire(value, sequence)

@@ -46,6 +46,11 @@ def dump(value: Any) -> str:
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
+def canonical(value: object) -> str:
+    """The value as JSON in which equal values have equal text, whatever the order of their keys."""
+    return json.dumps(_CONVERTER.unstructure(value), sort_keys=True)
+
+
 def load(text: str, cls: type[Value]) -> Value:
     """The value of this class that ``dump`` wrote."""
     return _CONVERTER.structure(json.loads(text), cls)

@@ -28,9 +28,15 @@ def migrate(connection: sqlite3.Connection) -> int:
     current = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if current > newest:
         raise StateUnreadableError(
-            f"the store has schema {current}, this version knows up to {newest}"
+            f"the store has schema {current}, this version knows up to {newest}",
+            where=_place(connection),
         )
     for number, sql in steps:
         if number > current:
             connection.executescript(f"BEGIN;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
     return newest
+
+
+def _place(connection: sqlite3.Connection) -> str:
+    """The path of the file behind a connection."""
+    return str(connection.execute("PRAGMA database_list").fetchone()[2])

@@ -1,11 +1,16 @@
-"""Pages over tables whose rows are numbered, newest first."""
+"""Pages of lists: how long they are, and the tokens that lead from one to the next."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import sqlite3
 from collections.abc import Sequence
 
 from agi_env.errors import RequestInvalidError
+
+_SEAL = 6
+"""Bytes of a token that tie it to its list; a multiple of three keeps the base64 short."""
 
 
 def page_limit(page_size: int, *, default: int = 50, most: int = 1000) -> int:
@@ -19,21 +24,37 @@ def page_limit(page_size: int, *, default: int = 50, most: int = 1000) -> int:
     return min(page_size or default, most)
 
 
-def offset_of(page_token: str) -> int:
-    """The number a token stands for; 0 for the first page.
+def page_token(position: object, *scope: object) -> str:
+    """What stands for the place after an item in one list.
+
+    Args:
+        position: Where the item stands; not a secret.
+        scope: The list and its filters, whose tokens no other list takes.
+    """
+    text = str(position)
+    return base64.urlsafe_b64encode(_seal(text, scope) + text.encode()).decode().rstrip("=")
+
+
+def position_of(token: str, *scope: object) -> str:
+    """The place that a token stands for; empty for the first page.
 
     Raises:
-        RequestInvalidError: The token is none of ours.
+        RequestInvalidError: The token is none, or belongs to another list or other filters.
     """
-    if not page_token:
-        return 0
-    if not page_token.isdecimal():
+    if not token:
+        return ""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        text = raw[_SEAL:].decode()
+    except ValueError:
+        raw, text = b"", ""
+    if raw[:_SEAL] != _seal(text, scope):
         raise RequestInvalidError(
-            f"{page_token!r} is no page token",
+            f"{token!r} is no page token of this list",
             where="page_token",
-            remedy="Send the next_page_token of the page before, unchanged",
+            remedy="Send the next_page_token of the page before, with the same filters",
         )
-    return int(page_token)
+    return text
 
 
 def newest_first(
@@ -41,22 +62,31 @@ def newest_first(
     table: str,
     *,
     limit: int,
-    before: int,
+    token: str,
     where: Sequence[tuple[str, object]] = (),
 ) -> tuple[list[sqlite3.Row], str]:
-    """A page of rows below the number ``before`` (0: from the newest), and the next token.
+    """A page of rows after the place of ``token`` (empty: from the newest), and the next token.
 
     Args:
         connection: Where to read.
         table: A table of ours with a ``number`` column; never text of a caller.
         limit: The most rows.
-        before: The number of the last row of the page before.
+        token: The token of the page before.
         where: Conditions of ours such as ``("app = ?", name)``.
+
+    Raises:
+        RequestInvalidError: The token is none of this table and these conditions.
     """
-    conditions = [*where, ("number < ?", before)] if before else list(where)
+    before = position_of(token, table, *where)
+    conditions = [*where, ("number < ?", int(before))] if before else list(where)
     clause = " AND ".join(text for text, _ in conditions) or "1"
     values = [value for _, value in conditions]
     sql = f"SELECT * FROM {table} WHERE {clause} ORDER BY number DESC LIMIT ?"  # noqa: S608
     rows = connection.execute(sql, (*values, limit + 1)).fetchall()
-    token = str(rows[limit - 1]["number"]) if len(rows) > limit else ""
-    return rows[:limit], token
+    if len(rows) <= limit:
+        return rows, ""
+    return rows[:limit], page_token(rows[limit - 1]["number"], table, *where)
+
+
+def _seal(position: str, scope: tuple[object, ...]) -> bytes:
+    return hashlib.sha256(repr((position, *scope)).encode()).digest()[:_SEAL]

@@ -12,9 +12,11 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 from attrs import frozen
 
+from agi_daemon.store.codec import canonical
 from agi_daemon.store.store import Store
 from agi_env.errors import RequestIdReusedError
 
@@ -43,7 +45,8 @@ class Requests:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._in_flight: dict[str, asyncio.Lock] = {}
+        # A lock is there as long as somebody holds it or waits for it.
+        self._in_flight: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def claim(self, request_id: str, method: str, content: object) -> AsyncIterator[Claim]:
@@ -52,23 +55,19 @@ class Requests:
         Args:
             request_id: The caller's UUID; empty claims nothing.
             method: The name of the mutation.
-            content: A value whose ``repr`` tells requests apart.
+            content: What tells requests apart; the order of keys in it means nothing.
 
         Raises:
             RequestIdReusedError: The id was used for another method or other content.
         """
-        fingerprint = hashlib.sha256(repr((method, content)).encode()).hexdigest()
+        fingerprint = hashlib.sha256(canonical((method, content)).encode()).hexdigest()
         if not request_id:
             yield Claim("", method, fingerprint, "")
             return
         lock = self._in_flight.setdefault(request_id, asyncio.Lock())
-        try:
-            async with lock:
-                earlier = self._earlier(request_id, fingerprint)
-                yield Claim(request_id, method, fingerprint, earlier)
-        finally:
-            if not lock.locked() and self._in_flight.get(request_id) is lock:
-                del self._in_flight[request_id]
+        async with lock:
+            earlier = self._earlier(request_id, fingerprint)
+            yield Claim(request_id, method, fingerprint, earlier)
 
     def _earlier(self, request_id: str, fingerprint: str) -> str:
         row = self._store.read(_find(request_id))

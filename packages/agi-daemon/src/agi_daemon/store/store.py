@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agi_daemon.completion import completed
+from agi_daemon.log import get_log
 from agi_daemon.store.migrations import migrate
 from agi_env.errors import AgiError, DiskFullError, StateUnreadableError, StateUnwritableError
 
@@ -22,6 +24,10 @@ Answer = TypeVar("Answer")
 Work = Callable[[sqlite3.Connection], Any]
 
 _MOST_IN_ONE_COMMIT = 256
+_SHORTEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+
+_log = get_log(__name__)
 
 
 class Store:
@@ -30,6 +36,8 @@ class Store:
     def __init__(self, path: Path, schema: int) -> None:
         self.path = path
         self.schema = schema
+        self.waits_for = ""
+        """What keeps ``keep`` from storing, in words; empty when nothing does."""
         self._queue: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
         self._reader = _connect(path)
         self._reader.execute("PRAGMA query_only = ON")
@@ -59,11 +67,32 @@ class Store:
     async def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Run ``work`` in a transaction; return its answer once that is on the disk.
 
-        Many callers share one commit. An exception of ``work`` undoes only its own changes.
+        Many callers share one commit. An exception of ``work`` undoes only its own changes. A
+        caller that is cancelled meanwhile is so after the commit, and holds till then what it
+        holds.
         """
         future: Future[Answer] = Future()
         self._queue.put((work, future))
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return await completed(asyncio.wrap_future(future))
+
+    async def keep(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """As ``write``, and again for as long as the disk is full.
+
+        What is asked for may be refused; what has happened already may not be forgotten. There is
+        no deadline: whoever owns the caller ends it.
+        """
+        pause = _SHORTEST_PAUSE_S
+        while True:
+            try:
+                answer = await self.write(work)
+            except DiskFullError:
+                _log.warning("waiting for room", path=str(self.path))
+                self.waits_for = f"room on the disk of {self.path}"
+            else:
+                self.waits_for = ""
+                return answer
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     def read(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Run a short indexed query on the caller's thread."""

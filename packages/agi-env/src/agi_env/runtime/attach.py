@@ -12,7 +12,9 @@ whether the run has come to its end.
 ``{"error": {"code": ..., "metadata": {...}}}`` comes instead of all this when no start is possible.
 
 Lines on its stdin are commands to the runner. Neither the end of stdin nor of this process harms
-the run. The exit code is 0, or that of the error.
+the run. With ``--keys`` the first of these lines is no command but the keys of a run in a cluster
+mode, ``{"keys": {...}}``: they are in no argument, no environment and no file. The exit code is 0,
+or that of the error.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,22 +35,26 @@ from typing import Any
 from agi_env.errors import AgiError, RefusedError, RequestInvalidError
 from agi_env.runtime import control, journal, supervisor
 from agi_env.runtime.journal_tail import JournalTail
+from agi_env.runtime.stdin_lines import StdinLines
 from agi_env.runtime.supervision import Target
 
-USAGE = "python -m agi_env.runtime.attach RUN_DIR --epoch N --after SEQ"
+USAGE = "python -m agi_env.runtime.attach RUN_DIR --epoch N --after SEQ [--keys]"
 
 _SHORTEST_MS = 5.0
 _LONGEST_MS = 50.0
 _SLOWER = 1.3
 _CONTROL_S = 5.0
+_KEYS_S = 10.0
 _STDIN, _STDOUT = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Attach to the run that the command line names; the exit code."""
     try:
-        run_dir, epoch, after = _parsed(sys.argv[1:] if arguments is None else arguments)
-        return follow(run_dir, epoch, after)
+        order = _parsed(sys.argv[1:] if arguments is None else arguments)
+        lines = StdinLines()
+        target = runner_with(lines.first(_KEYS_S)) if order.keys else run_runner
+        return follow(order.run_dir, order.epoch, order.after, target, lines)
     except AgiError as error:
         say(control.error_answer(error))
         return error.exit_code
@@ -61,7 +68,28 @@ def run_runner(run_dir: Path, epoch: int) -> int:
     return code
 
 
-def follow(run_dir: Path, epoch: int, after: int, target: Target = run_runner) -> int:
+def runner_with(line: bytes) -> Target:
+    """The runner of a run in a cluster mode, with the keys that a line carries.
+
+    Raises:
+        RequestInvalidError: The line carries none.
+    """
+    keys = import_module("agi_env.runtime.cluster_keys").ClusterKeys.from_line(line)
+
+    def run(run_dir: Path, epoch: int) -> int:
+        code: int = import_module("agi_env.runtime.runner").main(run_dir, epoch, keys=keys)
+        return code
+
+    return run
+
+
+def follow(
+    run_dir: Path,
+    epoch: int,
+    after: int,
+    target: Target = run_runner,
+    lines: StdinLines | None = None,
+) -> int:
     """Join or start a runner and tell what happens until it is gone.
 
     Args:
@@ -69,6 +97,7 @@ def follow(run_dir: Path, epoch: int, after: int, target: Target = run_runner) -
         epoch: Which start it is if there is to be one, from 1.
         after: Leave out the records up to this number.
         target: What runs as the runner.
+        lines: The commands; by default those on stdin.
 
     Raises:
         AgiError: The runner could not be started.
@@ -77,7 +106,7 @@ def follow(run_dir: Path, epoch: int, after: int, target: Target = run_runner) -
     standing = supervisor.start(run_dir, epoch, target)
     say({"attached": {"started": standing.started, "epoch": standing.epoch, "pid": standing.pid}})
     tail = JournalTail(run_dir / journal.JOURNAL_FILE, after)
-    _follow(run_dir, tail, Commands(run_dir))
+    _follow(run_dir, tail, Commands(run_dir, lines or StdinLines()))
     if standing.started and standing.pid is not None:
         with suppress(ChildProcessError):  # where SIGCHLD is ignored, nothing is left to wait for
             os.waitpid(standing.pid, 0)  # at once: it has let go of the lock by ending
@@ -91,15 +120,16 @@ def follow(run_dir: Path, epoch: int, after: int, target: Target = run_runner) -
 class Commands:
     """The commands that arrive on stdin, on their way to the runner."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, lines: StdinLines) -> None:
         self._run_dir = run_dir
-        self._waiting: deque[bytes] = deque()
-        self._torn = b""
+        self._lines = lines
+        self._waiting = deque(lines.complete())
 
-    def receive(self, data: bytes) -> None:
-        """Take what was read from stdin."""
-        *lines, self._torn = (self._torn + data).split(b"\n")
-        self._waiting.extend(line for line in lines if line.strip())
+    def receive(self) -> bool:
+        """Read from stdin; false at its end."""
+        open_ = self._lines.read()
+        self._waiting.extend(self._lines.complete())
+        return open_
 
     def relay(self) -> None:
         """Pass on what has arrived, if the runner listens already."""
@@ -160,18 +190,25 @@ def _wait(poller: select.poll, pause_ms: float, commands: Commands) -> None:
     for fd, _ in poller.poll(pause_ms):
         if fd == _STDOUT:
             raise BrokenPipeError("the reader of stdout has gone")
-        data = os.read(_STDIN, 65536)
-        commands.receive(data)
-        if not data:
+        if not commands.receive():
             poller.unregister(_STDIN)
 
 
-def _parsed(arguments: Sequence[str]) -> tuple[Path, int, int]:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    run_dir: Path
+    epoch: int
+    after: int
+    keys: bool
+
+
+def _parsed(arguments: Sequence[str]) -> _Order:
     try:
-        flags, places = getopt.gnu_getopt(list(arguments), "", ["epoch=", "after="])
+        flags, places = getopt.gnu_getopt(list(arguments), "", ["epoch=", "after=", "keys"])
         options = dict(flags)
         (run_dir,) = places
-        return Path(run_dir), int(options["--epoch"]), int(options.get("--after", "0"))
+        epoch, after = int(options["--epoch"]), int(options.get("--after", "0"))
+        return _Order(Path(run_dir), epoch, after, "--keys" in options)
     except (getopt.GetoptError, KeyError, ValueError) as error:
         raise RequestInvalidError(f"{error}", remedy=f"Use {USAGE}") from error
 

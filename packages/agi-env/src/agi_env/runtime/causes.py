@@ -26,6 +26,8 @@ class EndKind(StrEnum):
     """We killed it because the run was ended."""
     NOT_STARTED = "not_started"
     """No process came into being."""
+    LOST = "lost"
+    """Its worker was lost, and nothing is known of it any more."""
 
 
 class FailureKind(StrEnum):
@@ -66,6 +68,11 @@ class EndCause:
     def to_dict(self) -> dict[str, Any]:
         """The cause as a JSON object."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> EndCause:
+        """Read what ``to_dict`` gave."""
+        return cls(**{**facts, "kind": EndKind(facts["kind"])})
 
     @property
     def words(self) -> str:
@@ -110,16 +117,19 @@ class FailureCause:
         )
 
     @classmethod
-    def of_end(cls, end: EndCause, during: str) -> FailureCause:
-        """The failure of what an executor was doing when it ended."""
+    def of_end(cls, end: EndCause, during: str, times: int = 1) -> FailureCause:
+        """The failure of what executors were doing when they ended, so many times in a row."""
         kind = _FAILURE_OF_END.get(end.kind, FailureKind.KILLED)
-        return cls(kind, f"the executor {end.words} during {during}", log_tail=end.log_tail)
+        again = f", {times} times" if times > 1 else ""
+        message = f"the executor {end.words} during {during}{again}"
+        return cls(kind, message, log_tail=end.log_tail)
 
 
 _WORDS = {
     EndKind.OOM: "was ended by the kernel because memory ran out",
     EndKind.TIMEOUT: "was killed because it took too long",
     EndKind.KILLED: "was killed",
+    EndKind.LOST: "was lost with its worker",
 }
 _FAILURE_OF_END = {
     EndKind.EXIT: FailureKind.EXIT,

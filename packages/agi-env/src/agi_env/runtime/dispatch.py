@@ -23,7 +23,6 @@ from agi_env.runtime.causes import EndCause, EndKind, FailureCause, FailureKind
 from agi_env.runtime.crew import Crew
 from agi_env.runtime.dispatch_instructions import (
     Append,
-    HandPartition,
     HandReduce,
     Instruction,
     Publish,
@@ -80,10 +79,10 @@ class Dispatch:
         self._verdict: tuple[RunState, AgiError] | None = None
         self._stop_by = 0.0
         self._out: list[Instruction] = []
-        self._crew = Crew(spec, self._out)
+        self._crew = Crew(spec, plan, self.ledger, self._out)
         for partition, slot in zip(plan.partitions, plan.assignment, strict=True):
             if not self.ledger.decided(partition.id):
-                self._queue(partition.id, history.moved.get(partition.id, slot))
+                self._crew.queue(partition.id, history.moved.get(partition.id, slot))
 
     def start(self, at: float) -> list[Instruction]:
         """The first instructions."""
@@ -120,23 +119,13 @@ class Dispatch:
 
     def _advance_running(self, at: float) -> None:
         if not self.ledger.complete:
-            for slot in self._crew.slots.values():
-                self._employ(slot, at)
+            self._crew.employ(at)
         elif self.ledger.failed:
             name, cause = next(iter(self.ledger.failed.items()))
             error = verdict.partition_failed(self.ledger.partition(name), cause)
             self._end(RunState.FAILED, error, at)
         else:
             self.phase = Phase.REDUCING
-
-    def _employ(self, slot: Slot, at: float) -> None:
-        for seat in slot.missing():
-            self._crew.start(seat, at)
-        for seat in slot.next_hands():
-            partition = slot.queue.take()
-            attempt = self.ledger.next_attempt(partition.id)
-            seat.in_hand.append(Handed(partition.id, attempt, partition.weight))
-            self._out.append(HandPartition(seat.slot, seat.executor, partition.id, attempt))
 
     def _advance_reducing(self, at: float) -> None:
         if self.reduced is not None or self._reduces is False:
@@ -153,8 +142,8 @@ class Dispatch:
             place = (ready.slot, ready.executor, self._reductions)
             self._append("reduce_started", slot=place[0], executor=place[1], attempt=place[2])
             self._out.append(HandReduce(*place))
-        elif not self._crew.lives:
-            self._crew.start(next(seat for seat in self._crew.seats if seat.usable), at)
+        elif not self._crew.lives and (seat := self._crew.spare()) is not None:
+            self._crew.start(seat, at)
 
     def _conclude(self, at: float) -> None:
         if self._verdict is not None:
@@ -176,6 +165,10 @@ class Dispatch:
             case events.PublishFailed():
                 error = error_from(event.code, event.metadata)
                 self._settle(RunState.FAILED, error, event.at)
+            case events.SlotJoined():
+                self._slot_joined(self._crew.slots[event.slot], event)
+            case events.SlotLost() | events.SlotGivenUp():
+                self._slot_gone(self._crew.slots[event.slot], event)
             case _:
                 seat = self._crew.seat(event.slot, event.executor)
                 if seat.lives:
@@ -283,7 +276,7 @@ class Dispatch:
             if handed is not running:
                 self.ledger.give_back(handed.id)
             if not self.ledger.decided(handed.id):
-                self._queue(handed.id, seat.slot)
+                self._crew.queue(handed.id, seat.slot)
         if starting and killed is EndKind.TIMEOUT:
             self._fail(verdict.start_timed_out(self._spec.start_timeout_s), at)
         elif reducing:
@@ -294,7 +287,7 @@ class Dispatch:
     def _lost_partition(self, seat: Seat, handed: Handed, end: EndCause) -> None:
         deaths = self.ledger.count_death(handed.id)
         final = seat.late == handed.id or deaths >= self._spec.max_attempts
-        cause = FailureCause.of_end(end, "work()")
+        cause = FailureCause.of_end(end, "work()", deaths if final else 1)
         if seat.late == handed.id:
             limit = self._spec.partition_timeout_s or 0.0
             message = f"work() took longer than {limit:g} s"
@@ -313,13 +306,39 @@ class Dispatch:
         if not self._crew.usable:
             self._fail(verdict.executors_gone(end), at)
         elif not self._crew.slots[seat.slot].usable:
-            self._evacuate(self._crew.slots[seat.slot], end.words)
+            self._crew.evacuate(self._crew.slots[seat.slot], end.words)
 
-    def _evacuate(self, lost: Slot, reason: str) -> None:
-        for partition, least in self._crew.evacuate(lost):
-            places = {"from_slot": lost.spec.index, "to_slot": least.spec.index}
-            self._append("partition_moved", id=partition.id, **places, reason=reason)
-            self._queue(partition.id, least.spec.index)
+    # When a slot comes or goes.
+
+    def _slot_joined(self, slot: Slot, event: events.SlotJoined) -> None:
+        self._append("slot_joined", slot=event.slot, lease=event.lease, worker=event.worker)
+        self._crew.join(slot)
+
+    def _slot_gone(self, slot: Slot, event: events.SlotLost | events.SlotGivenUp) -> None:
+        for_good = isinstance(event, events.SlotGivenUp)
+        self._append(
+            "slot_given_up" if for_good else "slot_lost", slot=event.slot, reason=event.reason
+        )
+        self._vacate(slot, event)
+        self._crew.lose(slot, event.reason, for_good=for_good)
+        if not self._crew.usable:
+            self._fail(verdict.workers_gone(event.reason), event.at)
+
+    def _vacate(self, slot: Slot, event: events.SlotLost | events.SlotGivenUp) -> None:
+        """Take what the executors of a lost slot had in hand; it may be run there to its end.
+
+        So the numbers of its attempts are not used again. It is nobody's fault and counts no death.
+        """
+        for seat in (seat for seat in slot.seats if seat.lives):
+            end = EndCause(EndKind.LOST, detail=event.reason)
+            where = {"slot": seat.slot, "executor": seat.executor}
+            self._append("executor_ended", **where, cause=end.to_dict())
+            if seat.running is not None and seat.late == seat.running.id:
+                self._lost_partition(seat, seat.running, end)
+            for handed in seat.in_hand:
+                if not self.ledger.decided(handed.id):
+                    self._crew.queue(handed.id, seat.slot)
+            seat.vacate(event.at)
 
     # Endings.
 
@@ -376,9 +395,6 @@ class Dispatch:
         elif self.phase < Phase.STOPPING:
             yield self._started_at + self._spec.run_timeout_s
             yield from self._crew.limits()
-
-    def _queue(self, name: str, slot: int) -> None:
-        self._crew.slots[slot].queue.put(self.ledger.place(name), self.ledger.partition(name))
 
     def _append(self, kind: str, /, **fields: Any) -> None:
         self._out.append(Append(kind, fields))

@@ -139,6 +139,45 @@ class ReduceFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotJoined:
+    """A worker holds a slot: executors can be started there.
+
+    Attributes:
+        slot: The slot.
+        lease: The name of the worker's hold on it.
+        worker: Where the worker is.
+        at: When.
+    """
+
+    slot: int
+    lease: str
+    worker: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlotLost:
+    """A slot's worker is gone, or silent for longer than its lease.
+
+    What it ran may run on. Nothing that it says counts any more, and nothing more is heard of its
+    executors.
+    """
+
+    slot: int
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlotGivenUp:
+    """Nobody will try any more to have a worker for this slot."""
+
+    slot: int
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRequested:
     """Somebody wants the run to end: running partitions may finish within ``grace_s`` seconds."""
 
@@ -184,4 +223,7 @@ SeatEvent: TypeAlias = (
 )
 """What is known through one executor."""
 
-Event: TypeAlias = SeatEvent | CancelRequested | Published | PublishFailed | Tick
+SlotEvent: TypeAlias = SlotJoined | SlotLost | SlotGivenUp
+"""What is known of a slot's worker; there is none where executors are the runner's children."""
+
+Event: TypeAlias = SeatEvent | SlotEvent | CancelRequested | Published | PublishFailed | Tick

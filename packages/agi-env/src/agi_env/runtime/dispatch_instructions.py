@@ -72,6 +72,13 @@ class KillExecutor:
 
 
 @dataclass(frozen=True, slots=True)
+class FenceSlot:
+    """Take the loss of a slot for settled: only a worker that joins from now on may have it."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Put the run's directory in place and remove the work area."""
 
@@ -98,6 +105,7 @@ Instruction: TypeAlias = (
     | HandReduce
     | StopExecutor
     | KillExecutor
+    | FenceSlot
     | Publish
     | Settle
 )

@@ -164,7 +164,7 @@ def _cause(error: BaseException, what: str) -> FailureCause:
             return FailureCause(FailureKind.TOO_LARGE, f"{what} returned {error}")
         case SystemExit():
             message = f"{what} called sys.exit({error.code!r})"
-            return FailureCause(FailureKind.EXIT, message, app_traceback(error))
+            return FailureCause(FailureKind.EXCEPTION, message, app_traceback(error))
     message = f"{what} raised {describe(error)}"
     return FailureCause(_kind(error), message, app_traceback(error))
 

@@ -35,6 +35,10 @@ class Executors(Protocol):
         """End an executor now, with everything below it."""
         ...
 
+    def fence(self, slot: int) -> None:
+        """Take the loss of a slot for settled; whoever joins from now on may have it."""
+        ...
+
     async def close(self) -> None:
         """Let go of everything; what still lives is killed."""
         ...
@@ -99,6 +103,9 @@ class LocalExecutors:
         """End an executor and its process group; the rest goes when it has ended."""
         if (process := self._processes.get((slot, executor))) is not None:
             process.kill()
+
+    def fence(self, slot: int) -> None:
+        """Nothing: children are not lost while their parent lives."""
 
     async def close(self) -> None:
         """Kill what lives and close the logs."""

@@ -12,8 +12,9 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agi_env.errors import AgiError, InternalError, RequestInvalidError, StateUnreadableError
 from agi_env.runtime import attempt, control, executor_messages, verdict
@@ -29,24 +30,33 @@ from agi_env.runtime.runner_clock import RunnerClock
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 from agi_env.runtime.work_area import WorkArea
 
+if TYPE_CHECKING:
+    from agi_env.runtime.cluster_keys import ClusterKeys
+
 FLUSH_INTERVAL_S = 0.02
 """How long facts may wait for the disk, so that many share one sync."""
 
 
-def main(run_dir: Path, epoch: int, interpreter: Interpreter | None = None) -> int:
+def main(
+    run_dir: Path,
+    epoch: int,
+    interpreter: Interpreter | None = None,
+    keys: ClusterKeys | None = None,
+) -> int:
     """Take up a run and bring it to its end.
 
     Args:
         run_dir: The run's directory, with its spec and its plan. The caller holds the run's lock.
         epoch: Which start of the runner this is; higher than any before.
         interpreter: What executors run with; by default what this process runs with.
+        keys: With which runner and workers know each other; only in cluster modes.
 
     Returns:
         0 when the run is settled, whichever way; else the exit code of the error that is printed.
     """
     exit_code = 0
     try:
-        asyncio.run(_run(run_dir, epoch, interpreter or Interpreter()))
+        asyncio.run(_run(run_dir, epoch, interpreter or Interpreter(), keys))
     except* AgiError as group:
         for error in group.exceptions:
             sys.stderr.write(f"{error}\n")
@@ -54,14 +64,18 @@ def main(run_dir: Path, epoch: int, interpreter: Interpreter | None = None) -> i
     return exit_code
 
 
-async def _run(run_dir: Path, epoch: int, interpreter: Interpreter) -> None:
-    await Runner(run_dir, epoch, interpreter).run()
+async def _run(
+    run_dir: Path, epoch: int, interpreter: Interpreter, keys: ClusterKeys | None
+) -> None:
+    await Runner(run_dir, epoch, interpreter, keys).run()
 
 
 class Runner:
     """One run in the hands of one process."""
 
-    def __init__(self, run_dir: Path, epoch: int, interpreter: Interpreter) -> None:
+    def __init__(
+        self, run_dir: Path, epoch: int, interpreter: Interpreter, keys: ClusterKeys | None = None
+    ) -> None:
         """Read the run and open its journal.
 
         Raises:
@@ -72,6 +86,7 @@ class Runner:
         self._run_dir = run_dir
         self._epoch = epoch
         self._interpreter = interpreter
+        self._keys = keys
         self._clock = RunnerClock()
         self._spec = RunSpec.from_json(_document(run_dir / SPEC_FILE))
         self._plan = RunPlan.from_json(_document(run_dir / PLAN_FILE))
@@ -100,17 +115,29 @@ class Runner:
             return
         self._drop_lost_results(history)
         (self._run_dir / LOGS_DIRECTORY).mkdir(mode=0o700, exist_ok=True)
-        self._executors: Executors = LocalExecutors(
-            self._spec,
-            self._run_dir,
-            self._interpreter,
-            mark=f"{self._spec.run_id}/{self._epoch}",
-            post=self._events.put_nowait,
-            clock=self._clock,
-        )
+        self._executors = await self._open_executors()
         now = self._clock()
         self._dispatch = Dispatch(self._spec, self._plan, history, self._epoch, now)
         await self._drive()
+
+    async def _open_executors(self) -> Executors:
+        if self._spec.cluster is None:
+            return LocalExecutors(
+                self._spec,
+                self._run_dir,
+                self._interpreter,
+                mark=f"{self._spec.run_id}/{self._epoch}",
+                post=self._events.put_nowait,
+                clock=self._clock,
+            )
+        # Dask is loaded here and not before: a local run has no use for it.
+        cluster = import_module("agi_env.runtime.cluster_start")
+        started = await cluster.start(
+            self._spec, self._epoch, self._keys, post=self._events.put_nowait, clock=self._clock
+        )
+        self._append("scheduler_started", address=started.address, dashboard=started.dashboard)
+        executors: Executors = started.executors
+        return executors
 
     async def _drive(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -141,6 +168,12 @@ class Runner:
     # Commands.
 
     async def _obey(self, command: dict[str, Any]) -> Mapping[str, Any]:
+        match command:
+            case {"op": "give_up_slot", "slot": int(slot), "reason": str(reason)}:
+                if slot not in {each.index for each in self._spec.slots}:
+                    raise RequestInvalidError(f"the run has no slot {slot}")
+                self._events.put_nowait(events.SlotGivenUp(slot, reason, self._clock()))
+                return {"accepted": True}
         grace_s = self._grace(command)
         self._handle(events.CancelRequested(grace_s, self._clock()))
         self._events.put_nowait(events.Tick(self._clock()))  # the deadline may be nearer now
@@ -168,6 +201,8 @@ class Runner:
                     self._executors.start(order.slot, order.executor)
                 case instructions.KillExecutor():
                     self._executors.kill(order.slot, order.executor)
+                case instructions.FenceSlot():
+                    self._executors.fence(order.slot)
                 case instructions.Publish():
                     self._tasks.create_task(self._publish())
                 case instructions.Settle():

@@ -16,10 +16,14 @@ class Slot:
         spec: What it was asked to be.
         seats: The places of its executors.
         queue: The partitions that are in nobody's hands.
+        present: Whether executors can be started there.
+        lost: Why nothing can be, once it could or was hoped to; empty otherwise.
     """
 
-    def __init__(self, spec: SlotSpec) -> None:
+    def __init__(self, spec: SlotSpec, *, present: bool = True) -> None:
         self.spec = spec
+        self.present = present
+        self.lost = ""
         self.seats = [Seat(spec.index, number) for number in range(spec.executors)]
         self.queue = SlotQueue()
 
@@ -28,8 +32,21 @@ class Slot:
         """Whether some executor of it runs partitions, or will."""
         return any(seat.usable for seat in self.seats)
 
+    @property
+    def staffed(self) -> bool:
+        """Whether what is put here is run without anything else having to happen."""
+        return self.present and self.usable
+
+    @property
+    def load(self) -> float:
+        """The weights of all that waits or is in somebody's hands, together."""
+        in_hand = sum(handed.weight for seat in self.seats for handed in seat.in_hand)
+        return self.queue.weight + in_hand
+
     def missing(self) -> list[Seat]:
         """The empty seats on which there is work for an executor."""
+        if not self.present:
+            return []
         living = sum(seat.lives for seat in self.seats)
         wanted = len(self.queue) + sum(bool(seat.in_hand) for seat in self.seats)
         empty = [seat for seat in self.seats if seat.state is SeatState.EMPTY]

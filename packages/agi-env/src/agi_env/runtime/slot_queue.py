@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from agi_env.runtime.partitions import Partition
 
@@ -37,6 +38,16 @@ class SlotQueue:
         _, partition = heapq.heappop(self._heap)
         self._weight -= partition.weight
         return partition
+
+    def withdraw(self, wanted: Callable[[Partition], bool]) -> list[Partition]:
+        """Remove the partitions that are wanted elsewhere, in the order of the plan."""
+        found = sorted((each for each in self._heap if wanted(each[1])), key=itemgetter(0))
+        if found:
+            places = {place for place, _ in found}
+            self._heap = [each for each in self._heap if each[0] not in places]
+            heapq.heapify(self._heap)
+            self._weight -= sum(partition.weight for _, partition in found)
+        return [partition for _, partition in found]
 
     def drain(self) -> Iterator[Partition]:
         """Remove all partitions, one after another."""

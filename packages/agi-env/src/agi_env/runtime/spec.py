@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
 from agi_env.errors import PlanInvalidError, StateUnreadableError
+from agi_env.runtime.cluster_spec import ClusterSpec
 from agi_env.runtime.partitions import Partition
 
 SPEC_FILE = "spec.json"
@@ -61,6 +62,7 @@ class RunSpec:
         cancel_grace_s: Seconds between asking the executors to stop and killing them.
         max_attempts: How often a partition whose executor dies is attempted.
         log_limit_bytes: The size that each log file is held to.
+        cluster: How runner and workers meet; none when the executors are the runner's own.
     """
 
     SCHEMA: ClassVar[str] = "agi.run_spec.v1"
@@ -83,6 +85,7 @@ class RunSpec:
     cancel_grace_s: float = 10.0
     max_attempts: int = 3
     log_limit_bytes: int = 10 * 1024 * 1024
+    cluster: ClusterSpec | None = None
 
     def to_json(self) -> str:
         """The spec as one JSON document; equal specs give equal text."""
@@ -98,7 +101,9 @@ class RunSpec:
         facts = _document(text, cls.SCHEMA)
         try:
             slots = tuple(_known(SlotSpec, slot) for slot in facts["slots"])
-            return _known(cls, {**facts, "slots": slots})
+            given = facts.get("cluster")
+            cluster = None if given is None else _known(ClusterSpec, given)
+            return _known(cls, {**facts, "slots": slots, "cluster": cluster})
         except (KeyError, TypeError, AttributeError) as error:
             raise _unreadable(cls.SCHEMA, error) from error
 

@@ -17,6 +17,7 @@ from agi_env.errors import (
     ResultNotJsonError,
     RunFailedError,
     RunTimeoutError,
+    WorkersLostError,
     WorkMissingError,
 )
 from agi_env.runtime.causes import EndCause, FailureCause, FailureKind
@@ -28,6 +29,7 @@ MAX_TRACEBACK_CHARS = 3000
 _OF_PARTITION: dict[FailureKind, type[AgiError]] = {
     FailureKind.NOT_JSON: ResultNotJsonError,
     FailureKind.TIMEOUT: PartitionTimeoutError,
+    FailureKind.EXIT: ExecutorDiedError,
     FailureKind.SIGNAL: ExecutorDiedError,
     FailureKind.OOM: ExecutorDiedError,
     FailureKind.TOO_LARGE: OutputTooLargeError,
@@ -72,6 +74,11 @@ def executors_gone(end: EndCause) -> AgiError:
         remedy="`agi runs logs RUN` shows what it printed last",
         metadata={"kind": str(end.kind), "log_tail": end.log_tail[-MAX_TRACEBACK_CHARS:]},
     )
+
+
+def workers_gone(reason: str) -> AgiError:
+    """No slot has a worker, and none will have one."""
+    return WorkersLostError(f"no slot of the run has a worker any more: {reason}")
 
 
 def reduce_failed(cause: FailureCause) -> AgiError:

@@ -1,0 +1,1 @@
+"""The chaos harness: seeded workloads, seeded faults, and invariants that hold all the same."""

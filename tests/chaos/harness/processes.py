@@ -1,0 +1,156 @@
+"""The processes of one daemon by their roles: found by its state directory, hit by handle.
+
+The state directory is a temporary one of the harness, so whatever carries its path was started by
+the harness or on its behalf. A process is its pid *and* its start time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from agi_env.runtime import process_tree
+from agi_env.runtime.identity import Identity
+
+_ATTACH = "agi_env.runtime.attach"
+_EXECUTOR = "agi_env.runtime.executor"
+_WORKER = "agi_env.runtime.worker"
+_RUN_DIR_MARK = "AGI_RUN_DIR="
+
+
+class Role(StrEnum):
+    """What a process is."""
+
+    DAEMON = "daemon"
+    ATTACH = "attach"
+    SUPERVISOR = "supervisor"
+    RUNNER = "runner"
+    WORKER = "worker"
+    EXECUTOR = "executor"
+    OTHER = "other"
+    """Such as a tool of an install, or a child of an app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """A process that may be hit.
+
+    Attributes:
+        pid: Its number.
+        start_time: When it started, in clock ticks since the boot.
+        parent: Its parent's number when it was found.
+        role: What it is.
+        run_dir: The directory of the run that it serves; none when it serves none.
+        command: Its command line.
+    """
+
+    pid: int
+    start_time: int
+    parent: int
+    role: Role
+    run_dir: Path | None
+    command: str
+
+    @property
+    def run(self) -> str:
+        """The id of its run; empty when it serves none."""
+        return self.run_dir.name if self.run_dir else ""
+
+    def hit(self, number: signal.Signals) -> bool:
+        """Send a signal to this very process; false when it has ended."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return False
+        try:
+            now = process_tree.find(self.pid)
+            if now is None or now.start_time != self.start_time or now.has_ended:
+                return False
+            signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(handle)
+        return True
+
+
+class Census:
+    """Counts the living processes of one state directory."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._mark = f"AGI_STATE_DIR={state}"
+
+    def take(self) -> list[Victim]:
+        """All of them, in order of their start."""
+        found = {victim.pid: victim for victim in self._ours()}
+        whole = [_in_family(victim, found) for victim in found.values()]
+        return sorted(whole, key=lambda each: (each.start_time, each.pid))
+
+    def of(self, role: Role) -> list[Victim]:
+        """Those of one role."""
+        return [victim for victim in self.take() if victim.role is role]
+
+    def _ours(self) -> Iterator[Victim]:
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            words, environment = _texts(entry / "cmdline"), _texts(entry / "environ")
+            command = " ".join(words)
+            if self._mark not in environment and str(self._state) not in command:
+                continue
+            process = process_tree.find(int(entry.name))
+            if process is not None and not process.has_ended:
+                role, run_dir = _role(words), self._run_dir(words, environment)
+                yield Victim(
+                    process.pid, process.start_time, process.parent, role, run_dir, command
+                )
+
+    def _run_dir(self, words: list[str], environment: list[str]) -> Path | None:
+        marks = [text.removeprefix(_RUN_DIR_MARK) for text in environment]
+        runs = self._state / "host" / "runs"
+        for text in (*words, *marks):
+            path = Path(text)
+            if path.is_relative_to(runs) and path != runs:
+                return runs / path.relative_to(runs).parts[0]
+        return None
+
+
+def _role(words: list[str]) -> Role:
+    if "agi_daemon" in words:
+        return Role.DAEMON
+    modules = {_ATTACH: Role.ATTACH, _EXECUTOR: Role.EXECUTOR, _WORKER: Role.WORKER}
+    return next((role for module, role in modules.items() if module in words), Role.OTHER)
+
+
+def _in_family(victim: Victim, found: dict[int, Victim]) -> Victim:
+    """Tell supervisor and runner, which are forks of an attach, from the attach itself."""
+    if victim.role is not Role.ATTACH or victim.run_dir is None:
+        return victim
+    parent = found.get(victim.parent)
+    if _is_supervisor(victim):
+        return replace(victim, role=Role.SUPERVISOR)
+    if parent is None or parent.role is not Role.ATTACH or parent.run_dir != victim.run_dir:
+        return victim
+    # A child of the supervisor is the runner; one of an attach will be a supervisor in a moment.
+    return replace(victim, role=Role.RUNNER if _is_supervisor(parent) else Role.SUPERVISOR)
+
+
+def _is_supervisor(victim: Victim) -> bool:
+    identity = Identity.read(victim.run_dir) if victim.run_dir else None
+    return (
+        identity is not None
+        and identity.pid == victim.pid
+        and identity.start_time == victim.start_time
+    )
+
+
+def _texts(path: Path) -> list[str]:
+    with suppress(OSError):  # it has ended, or is somebody else's: none of ours either way
+        return path.read_bytes().decode(errors="replace").split("\0")
+    return []

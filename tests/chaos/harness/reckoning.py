@@ -1,0 +1,92 @@
+"""The reckoning after a round: the evidence of every run, and what is left of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+
+from agi_cluster.client import AsyncClient
+from agi_cluster.testing import RunningDaemon
+from agi_env.errors import AgiError
+from harness import evidence, invariants
+from harness.customer import Order
+from harness.evidence import Evidence
+from harness.figures import Breach, Figures, Violation
+from harness.processes import Census
+from harness.scene import until
+
+GATHER_S = 10.0
+"""How long it may take to tell all about a run that is settled; one that is not tells no end."""
+ORPHANS_S = 30.0
+"""Within this time after the end nothing of ours is left."""
+
+
+class Reckoning:
+    """Judges what became of the orders of a round."""
+
+    def __init__(self, daemon: RunningDaemon, orders: Sequence[Order], figures: Figures) -> None:
+        self._daemon = daemon
+        self._orders = [order for order in orders if order.run]
+        self._figures = figures
+
+    async def of_runs(self, client: AsyncClient) -> None:
+        """Every run by itself."""
+        directory = self._daemon.state / "host" / "runs"
+        for order in self._orders:
+            try:
+                async with asyncio.timeout(GATHER_S):
+                    found = await evidence.gather(client, order, directory)
+            except (AgiError, TimeoutError) as error:
+                self._broken(Breach.LOST, order.run, f"no evidence: {error!r}")
+            else:
+                self._count(found)
+                self._figures.violations += invariants.violations(found)
+
+    async def of_their_number(self, client: AsyncClient, others: int) -> None:
+        """As many runs as were accepted, and no core held any more."""
+        names: list[str] = []
+        token = ""
+        while len(names) == 0 or token:
+            page = await client.list_runs(page_size=1000, page_token=token)
+            names += [run.id for run in page.items]
+            token = page.next_page_token
+        ordered = {order.run for order in self._orders}
+        if len(names) != len(ordered) + others:
+            what = f"{len(ordered)} were accepted, {len(names) - others} are there"
+            self._broken(Breach.DUPLICATED, "runs", what)
+        (host,) = (await client.list_hosts()).items
+        if host.leased_cores:
+            self._broken(Breach.ORPHAN, "leases", f"{host.leased_cores} cores are still held")
+
+    async def of_what_is_left(self) -> None:
+        """After the daemon's end: no process, nothing half published, a sound store."""
+        census = Census(self._daemon.state)
+        if not await until(lambda: not census.take(), ORPHANS_S, pause_s=0.1):
+            for victim in census.take():
+                what = f"{victim.role} {victim.pid} of run {victim.run}: {victim.command}"
+                self._broken(Breach.ORPHAN, "processes", what)
+        for published in self._daemon.root.glob("*/*/results/[!.]*"):
+            if not (published / "manifest.json").exists():
+                self._broken(Breach.HALF_PUBLISHED, str(published), "no manifest")
+        verdict = self._store_verdict()
+        if verdict != "ok":
+            self._broken(Breach.LOST, "store", verdict)
+
+    def _store_verdict(self) -> str:
+        store = sqlite3.connect(self._daemon.state / "store.sqlite3")
+        try:
+            return str(store.execute("PRAGMA integrity_check").fetchone()[0])
+        finally:
+            store.close()
+
+    def _count(self, each: Evidence) -> None:
+        figures = self._figures
+        figures.runs[each.run.state.value] += 1
+        figures.restarts["runner"] += max(0, each.kinds["runner_started"] - 1)
+        begun = each.kinds["partition_started"]
+        figures.restarts["partition"] += max(0, begun - len(each.partitions))
+        figures.restarts["journal cut"] += each.kinds["journal_recovered"]
+
+    def _broken(self, breach: Breach, where: str, what: str) -> None:
+        self._figures.violations.append(Violation(breach, where, what))
