@@ -33,7 +33,7 @@ def test_a_plan_is_a_tree(terminal):
         drawn(plan_view(attrs.evolve(plan, findings=(finding,)), partitions))
         == """\
 weather_project  plans/weather-1@1  mode 1 = pool
-3 partitions of weight 50 on 2 slots: predicted finish 30, 20 % over the best that can be
+3 partitions of weight 50 on 2 slots: predicted finish 30, 20 % over the best possible
 127.0.0.1 (scheduler)
 ├── slot 0: 2 partitions, load 30 (60 %), finish 30, 1 core  ████████████████████
 │   ├── a  10

@@ -144,6 +144,8 @@ def test_the_settled_record_settles_the_run_with_its_error() -> None:
     last = entry(9, "settled", state="FAILED", error=told, kept="/kept", summary={})
     run = absorb(record(RunState.RUNNING), last, {}, None).record.run
     assert run.state is RunState.FAILED
-    assert str(run.error) == str(error)
+    assert isinstance(run.error, ExecutorDiedError)
+    assert run.error.what == error.what
+    assert "agi runs logs toy-1" in run.error.remedy
     assert run.paths.kept == "/kept"
     assert run.end_time is not None

@@ -51,8 +51,7 @@ def _planned(data: Data, _label: Label) -> str:
 
 
 def _runner_started(data: Data, _label: Label) -> str:
-    epoch = int(data.get("epoch", 1))
-    return "started" if epoch == 1 else f"started again, for the {epoch}. time"
+    return "started" if int(data.get("epoch", 1)) == 1 else "started again"
 
 
 def _partition_started(data: Data, label: Label) -> str:

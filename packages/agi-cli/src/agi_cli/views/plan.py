@@ -56,7 +56,8 @@ def planned_table(partitions: Listing[PlannedPartition]) -> RenderableType:
 
 def _head(plan: Plan) -> list[Text]:
     over = plan.predicted_finish / plan.lower_bound - 1 if plan.lower_bound > 0 else 0.0
-    bound = f", {percent(over)} over the best that can be" if over >= 0.005 else ", the best"
+    best = "the best possible"
+    bound = f", {percent(over)} over {best}" if over >= 0.005 else f", {best}"
     return [
         Text(f"{plan.app}  {plan.name}  mode {plan.mode.words}", style="bold"),
         Text(

@@ -160,7 +160,11 @@ async def _run(start: StartRun, verbose: int) -> RunResult:
     async with clients.AsyncClient() as client:
         started = await client.start_run(start)
         updates = client.watch_run(started.id, verbose=verbose)
-        run = await Progress(f"runs/{started.id}", verbose).follow(updates, started)
+        progress = Progress(f"runs/{started.id}", verbose)
+        run = await progress.follow(updates, started)
+        if verbose >= Verbosity.OUTPUT:
+            async for file, text in client.read_run_log(run.id):
+                progress.say(Verbosity.OUTPUT, f"{file}: {text.rstrip()}")
         return RunResult.of(run, await _all(client.list_run_partitions, run.id))
 
 

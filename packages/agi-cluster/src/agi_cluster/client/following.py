@@ -52,4 +52,6 @@ class Following(Generic[Value]):
         Raises:
             AgiError: The error, when nobody answered for too long.
         """
+        # A stream may break right after it opened with the snapshot of a settled run.
+        self._settled = False
         return self._patience.pause_after(error or DaemonError("the daemon ended the watch"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar
 
 from agi_env.errors import RequestInvalidError
@@ -10,6 +11,7 @@ from agi_env.errors import RequestInvalidError
 E = TypeVar("E", bound=Enum)
 
 
+@cache
 def enum_to_wire(wire: Any, member: Enum) -> Any:
     """The number of a member in a generated enum, such as ``Run.State``."""
     return wire.Value(f"{_prefix(wire)}{member.name}")

@@ -7,14 +7,18 @@ from datetime import UTC, datetime
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_A_DAY = 86_400
+
 
 def time_to_wire(moment: datetime | None) -> Timestamp | None:
     """The moment as a message, to the microsecond; None leaves the field unset."""
     if moment is None:
         return None
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp
+    since = moment - _EPOCH
+    # Timestamp.FromDatetime says the same in three times the time, and lists are full of moments.
+    seconds = since.days * _SECONDS_A_DAY + since.seconds
+    return Timestamp(seconds=seconds, nanos=since.microseconds * 1000)
 
 
 def time_from_wire(timestamp: Timestamp) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from agi_cluster.model.run import (
     RunState,
 )
 from agi_daemon.events import Fact
-from agi_daemon.runs.record import RunRecord
+from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_env.errors import AgiError, PartitionFailedError, error_from
 
 _VERBOSITY = {
@@ -25,9 +26,16 @@ _VERBOSITY = {
     "partition_failed": 1,
     "partition_started": 2,
     "partition_finished": 2,
+    "partition_moved": 2,
     "executor_started": 2,
     "executor_ended": 2,
+    "scheduler_started": 2,
+    "slot_joined": 2,
 }
+
+_OF_PARTITIONS = frozenset(
+    {"partition_started", "partition_finished", "partition_failed", "partition_moved"}
+)
 
 
 @frozen
@@ -67,7 +75,17 @@ def absorb(
     fact = Fact(kind=kind, data=data, verbosity=_VERBOSITY.get(kind, 1), at=float(entry["t"]))
     partition = _partition(kind, entry, places, earlier)
     run = _moved(record.run, kind, entry, earlier, partition)
-    return Absorbed(evolve(record, run=run, journal_seq=int(entry["seq"])), fact, partition)
+    scheduler = _scheduler(record.scheduler, kind, entry)
+    seq = int(entry["seq"])
+    return Absorbed(evolve(record, run=run, scheduler=scheduler, journal_seq=seq), fact, partition)
+
+
+def _scheduler(
+    known: SchedulerPlace | None, kind: str, entry: Mapping[str, Any]
+) -> SchedulerPlace | None:
+    if kind == "scheduler_started":
+        return SchedulerPlace(address=str(entry["address"]), epoch=int(entry["epoch"]))
+    return None if kind == "runner_started" else known
 
 
 def _partition(
@@ -76,7 +94,7 @@ def _partition(
     places: Mapping[str, Place],
     earlier: RunPartition | None,
 ) -> RunPartition | None:
-    if kind not in ("partition_started", "partition_finished", "partition_failed"):
+    if kind not in _OF_PARTITIONS:
         return None
     place = places[entry["id"]]
     known = earlier or RunPartition(
@@ -86,6 +104,8 @@ def _partition(
         state=PartitionState.WAITING,
         slot=place.slot,
     )
+    if kind == "partition_moved":
+        return evolve(known, slot=int(entry["to_slot"]), state=PartitionState.WAITING)
     known = evolve(known, slot=int(entry["slot"]), attempts=int(entry["attempt"]))
     if kind == "partition_started":
         begun = datetime.fromtimestamp(float(entry["t"]), tz=UTC)
@@ -108,6 +128,9 @@ def _failed(known: RunPartition, entry: Mapping[str, Any]) -> RunPartition:
     return evolve(
         known,
         state=state,
+        seconds=max(0.0, float(entry["t"]) - known.start_time.timestamp())
+        if known.start_time
+        else 0.0,
         error=_cause_error(known, cause),
         traceback=str(cause.get("traceback") or ""),
     )
@@ -137,9 +160,7 @@ def _moved(
     elif kind == "runner_started":
         begun = run.start_time or datetime.fromtimestamp(float(entry["t"]), tz=UTC)
         lost = evolve(run.progress, running=0)
-        run = evolve(
-            run, start_time=begun, epoch=max(run.epoch, int(entry["epoch"])), progress=lost
-        )
+        run = evolve(run, start_time=begun, epoch=run.epoch + 1, progress=lost)
     elif kind == "published":
         run = evolve(run, paths=evolve(run.paths, published=str(entry["path"])))
     elif kind == "settled":
@@ -148,12 +169,13 @@ def _moved(
 
 
 def _settled(run: Run, entry: Mapping[str, Any]) -> Run:
-    error = entry.get("error")
+    told = entry.get("error")
+    error = error_from(told["code"], told["metadata"]) if told else None
     return evolve(
         run,
         state=RunState(entry["state"]),
         end_time=datetime.fromtimestamp(float(entry["t"]), tz=UTC),
-        error=error_from(error["code"], error["metadata"]) if error else None,
+        error=error and named_after(error, run.id),
         paths=evolve(run.paths, kept=str(entry.get("kept") or "")),
         progress=evolve(run.progress, running=0),
         waiting_for="",
@@ -194,3 +216,9 @@ def _slots(slots: tuple[RunSlot, ...], partition: RunPartition) -> tuple[RunSlot
         else slot
         for slot in slots
     )
+
+
+def named_after(error: AgiError, run_id: str) -> AgiError:
+    """The error with the run's name in the commands that its remedy tells to type."""
+    remedy = re.sub(r"\bRUN\b", run_id, error.remedy)
+    return error_from(error.code, {**error.to_metadata(), "remedy": remedy})

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from agi_cluster.model.run import PartitionState, RunPartition
+from agi_cluster.model.run import PartitionState, RunPartition, RunState
 from agi_daemon.events import Events
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs import run_store
@@ -19,6 +19,8 @@ from agi_daemon.store.store import Store
 RUNNING = PartitionState.RUNNING
 _ENDS_WHAT_RUNS = frozenset({"runner_started", "settled"})
 """After these records no partition is being executed that was before."""
+_ENDS_WHAT_A_SLOT_RUNS = frozenset({"slot_lost", "slot_given_up"})
+"""After these records no partition of their slot is being executed that was before."""
 
 
 class JournalCopy:
@@ -52,6 +54,8 @@ class JournalCopy:
                 record = one.record
                 absorbed.append(one)
                 changed |= self._learn(one)
+                if one.fact.kind in _ENDS_WHAT_A_SLOT_RUNS:
+                    record = self._counted(record)
         record = evolve(record, run=evolve(record.run, result=result))
         if record.run.progress.succeeded > before.run.progress.succeeded:
             record = evolve(record, fruitless_starts=0)
@@ -65,12 +69,23 @@ class JournalCopy:
         if one.partition is not None:
             self._known[one.partition.id] = one.partition
             return {one.partition.id}
-        if one.fact.kind not in _ENDS_WHAT_RUNS:
+        kind = one.fact.kind
+        if kind not in _ENDS_WHAT_RUNS | _ENDS_WHAT_A_SLOT_RUNS:
             return set()
-        running = {each for each, known in self._known.items() if known.state is RUNNING}
+        running = {
+            each
+            for each, known in self._known.items()
+            if known.state is RUNNING
+            and (kind in _ENDS_WHAT_RUNS or known.slot == one.fact.data["slot"])
+        }
         for each in running:
             self._known[each] = evolve(self._known[each], state=PartitionState.WAITING)
         return running
+
+    def _counted(self, record: RunRecord) -> RunRecord:
+        running = sum(known.state is RUNNING for known in self._known.values())
+        progress = evolve(record.run.progress, running=running)
+        return evolve(record, run=evolve(record.run, progress=progress))
 
     def _write(
         self,
@@ -90,5 +105,10 @@ def keeping_requests(record: RunRecord, stored: RunRecord) -> RunRecord:
     """The record with what callers asked of the run since it was read."""
     if record.run.state.settled:
         return record
-    run = evolve(record.run, target=stored.run.target)
+    stopping = stored.run.target is RunState.CANCELLED and record.run.state is RunState.RUNNING
+    run = evolve(
+        record.run,
+        target=stored.run.target,
+        state=RunState.CANCELLING if stopping else record.run.state,
+    )
     return evolve(record, run=run, cancel_grace=stored.cancel_grace)

@@ -10,6 +10,15 @@ from agi_env.errors import AgiError
 
 
 @frozen(kw_only=True)
+class SchedulerPlace:
+    """Where the workers of a run find its runner."""
+
+    address: str
+    epoch: int
+    """The runner's epoch: one of another has another scheduler."""
+
+
+@frozen(kw_only=True)
 class RunRecord:
     """One run, as it is stored."""
 
@@ -23,10 +32,14 @@ class RunRecord:
     """The build's path on the runner's host, once it is there."""
     manager_build: str = ""
     """The path, on this machine, of the build that names the partitions."""
+    epoch: int = 0
+    """The highest epoch that was given out; the run's own counts the starts that came of them."""
     journal_seq: int = 0
     """The last record of the journal that was copied."""
     fruitless_starts: int = 0
     """Starts of the runner in a row that brought no partition further."""
+    scheduler: SchedulerPlace | None = None
+    """Where the living runner's scheduler is; None in local modes and before it listens."""
     cancel_grace: float | None = None
     """Seconds that running partitions may take after a request to stop; None: no such request."""
 

@@ -23,6 +23,7 @@ from agi_daemon.planning.plans import plan_reference
 from agi_daemon.resource_id import new_id
 from agi_daemon.runs import run_directory, run_store
 from agi_daemon.runs.driver import DEFAULT_GRACE_S, Parts
+from agi_daemon.runs.journal_copy import keeping_requests
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.snippets.staleness import differences_since
@@ -152,7 +153,7 @@ class Runs:
         record = self._record(name)
         if not record.run.paths.run_directory:
             return
-        transport = self._parts.hosts.transport(record.resolution.slots[0].host)
+        transport = self._parts.hosts.transport(record.resolution.runner_host)
         async for piece in run_directory.read_logs(transport, record, file):
             yield piece
 
@@ -251,7 +252,8 @@ class Runs:
             if record.run.state.settled:
                 return record
             run = evolve(record.run, target=RunState.CANCELLED)
-            record = evolve(record, run=run, cancel_grace=grace)
+            asked = evolve(record, run=run, cancel_grace=grace)
+            record = keeping_requests(asked, asked)
             run_store.update(connection, record)
             fact = Fact(kind="cancel_asked", data={"grace_seconds": grace})
             self._parts.events.append(connection, record.subject, [fact])

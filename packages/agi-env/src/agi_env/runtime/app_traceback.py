@@ -10,6 +10,7 @@ MAX_CHARS = 64 * 1024
 """How much of a traceback is kept: its end says what was raised."""
 
 _OURS = str(Path(__file__).parent)
+_INSTALLED = str(Path(__file__).parents[2])
 
 
 def app_traceback(error: BaseException) -> str:
@@ -23,7 +24,8 @@ def app_traceback(error: BaseException) -> str:
     )
     if not summary.stack:
         return "".join(summary.format_exception_only())
-    return "".join(summary.format())[-MAX_CHARS:]
+    # Paths as in the app's src folder: where a build lies is no affair of the app's author.
+    return "".join(summary.format()).replace(f'File "{_INSTALLED}/', 'File "')[-MAX_CHARS:]
 
 
 def _first_of_app(frames: TracebackType | None) -> TracebackType | None:
