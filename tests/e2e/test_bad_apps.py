@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,8 +163,7 @@ def assert_well_told(error: AgiError) -> None:
     trace = error.metadata.get("traceback", "")
     assert "agi_env" not in trace
     if 'File "' in trace:
-        assert trace.splitlines()[1].strip().startswith("File")
-        assert any(f"/{side}.py" in trace.splitlines()[1] for side in ("bad/bad", "bad_worker"))
+        assert re.match(r'  File "(bad/bad|bad_worker/bad_worker)\.py"', trace.splitlines()[1])
 
 
 def gone(pid: int) -> bool:
@@ -194,11 +194,11 @@ def bad(client: Client, make_app) -> Bad:
 
 @pytest.fixture(scope="module", autouse=True)
 def app_that_goes_on_working(bad: Bad) -> Iterator[None]:
-    """Whatever its runs did, the app, its build and what is stored of earlier runs stay."""
+    """Whatever its runs did, the app and what is stored of earlier runs stay."""
     first = bad.client.list_runs().items[0]
     yield
     last = bad.run()
-    assert (last.state, last.result, last.release) == (first.state, [0, None, 2], first.release)
+    assert (last.state, last.result) == (first.state, [0, None, 2])
     assert bad.client.get_run(first.id).paths == first.paths
     assert Path(first.paths.published, "manifest.json").is_file()
 

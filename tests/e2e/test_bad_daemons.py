@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from agi_cluster.client.address import Address
 from agi_cluster.client.deadlines import Deadlines
 from agi_cluster.client.sync import Client
 from agi_cluster.testing import RunningDaemon
-from agi_env.errors import DaemonError
+from agi_cluster.wire.errors import from_rpc
+from agi_env.errors import AgiError, DaemonError
 
 Asking = Programs = Any  # the classes of conftest.py
 
@@ -32,6 +34,7 @@ def a_damaged_store(state: Path) -> None:
 def a_store_of_a_newer_version(state: Path) -> None:
     state.mkdir()
     database = sqlite3.connect(state / "store.sqlite3")
+    database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA user_version = 999")
     database.close()
 
@@ -140,3 +143,16 @@ def test_a_daemon_that_does_not_answer(
         finally:
             os.kill(daemon.pid, signal.SIGCONT)
     assert client.get_daemon().pid == daemon.pid
+
+
+def test_a_call_that_the_daemon_does_not_know(client: Client, asking: type[Asking]) -> None:
+    """As a newer client may make."""
+    with client.connect() as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary("/agi.v1.RunService/FlyRun")(b"", timeout=10)
+    asking.told(from_rpc(caught.value), "METHOD_UNKNOWN")
+
+
+def test_a_manager_that_ssh_cannot_reach(asking: type[Asking]) -> None:
+    with pytest.raises(AgiError) as caught, Client("ssh://nobody@127.0.0.1:1") as client:
+        client.get_daemon()
+    asking.told(caught.value, "TUNNEL_FAILED")

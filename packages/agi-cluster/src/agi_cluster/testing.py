@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,13 +27,14 @@ _POLL = 0.02
 class RunningDaemon:
     """A daemon of its own state directory, its shares beside it."""
 
-    def __init__(self, root: Path, state: Path) -> None:
+    def __init__(self, root: Path, state: Path, env: Mapping[str, str] | None = None) -> None:
         self.root = root
         self.state = state
         self.env = {
             **os.environ,
             "AGI_STATE_DIR": str(self.state),
             "AGI_LOCAL_SHARE": str(root / "share"),
+            **(env or {}),
         }
         """The environment in which subprocesses use this daemon."""
         self.env.pop("AGI_ADDRESS", None)
@@ -128,7 +129,10 @@ class RunningDaemon:
 
 @contextmanager
 def running_daemon(
-    state_dir: Path | None = None, *, timeout: float = STOP_TIMEOUT
+    state_dir: Path | None = None,
+    *,
+    timeout: float = STOP_TIMEOUT,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[RunningDaemon]:
     """A real daemon in a directory of its own, stopped at the end.
 
@@ -136,6 +140,7 @@ def running_daemon(
         state_dir: Its state directory, which is kept; by default a temporary one, with a path
             short enough for a socket.
         timeout: Seconds that it, and what it started, have to end.
+        env: Variables to set for it, over this process's own.
 
     Raises:
         DaemonStartError: It did not start.
@@ -143,7 +148,7 @@ def running_daemon(
             killed in any case.
     """
     root = state_dir.parent if state_dir else Path(tempfile.mkdtemp(prefix="agi-"))
-    daemon = RunningDaemon(root, state_dir or root / "state")
+    daemon = RunningDaemon(root, state_dir or root / "state", env)
     try:
         daemon.start()
         yield daemon

@@ -51,7 +51,8 @@ def ensure_daemon(
         timeout: Seconds within which it must answer.
 
     Raises:
-        DaemonStartError: It ended, or did not answer in time; with the reason it gave.
+        AgiError: It ended before it served: the reason that it gave.
+        DaemonStartError: It ended without a reason, or did not answer in time.
         StateUnwritableError: The state directory cannot be made or written.
         SocketPathTooLongError: The socket's path is longer than the system takes.
     """
@@ -152,17 +153,10 @@ def _other_starts(words: IO[bytes]) -> bool:
     return isinstance(_reason(words), DaemonAlreadyRunningError)
 
 
-def _start_error(words: IO[bytes], what: str) -> DaemonStartError:
-    reason = _reason(words)
-    if reason is None:
-        last = _last_line(words)
-        return DaemonStartError(f"{what}: {last}" if last else what)
-    return DaemonStartError(
-        f"the daemon did not start: {reason.what}",
-        where=reason.where,
-        remedy=reason.remedy,
-        metadata={**reason.metadata, "reason": reason.code},
-    )
+def _start_error(words: IO[bytes], what: str) -> AgiError:
+    """The daemon's own reason; where it gave none, what is known."""
+    last = _last_line(words)
+    return _reason(words) or DaemonStartError(f"{what}: {last}" if last else what)
 
 
 def _reason(words: IO[bytes]) -> AgiError | None:

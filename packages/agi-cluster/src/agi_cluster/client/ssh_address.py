@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from attrs import field, frozen
 
@@ -15,8 +15,14 @@ from agi_env.errors import AddressInvalidError
 if TYPE_CHECKING:
     from agi_env.environment import AgiEnv
 
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
+_ADDRESS = re.compile(
+    r"ssh://((?P<user>[^@/]+)@)?(?P<host>\[[^]/]*\]|[^][@:/]*)(:(?P<port>[0-9]+))?(?P<socket>/.*)?",
+    re.DOTALL,
+)
+"""Not ``urlsplit``, which takes the capitals of a name, and in ``ssh_config`` they count."""
+
+_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
+_USER = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.@+-]*)?")
 _SOCKET = re.compile(r"/[A-Za-z0-9/._@+,= -]*")
 """``ssh`` gives a meaning of its own to colons, backslashes, percent and dollar signs."""
 
@@ -51,17 +57,14 @@ class SshAddress:
         Raises:
             AddressInvalidError: It is none.
         """
-        try:
-            parts = urlsplit(text)
-            port = parts.port
-        except ValueError as error:
-            raise _refused(str(error), text) from error
-        _check(parts, text)
+        parts = _ADDRESS.fullmatch(text)
+        if parts is None:
+            raise _refused("this is no address of a daemon", text)
         return cls(
-            host=parts.hostname or "",
-            user=unquote(parts.username or ""),
-            port=port,
-            socket=checked_socket(unquote(parts.path).rstrip("/"), text),
+            host=_checked(_HOST, parts["host"].strip("[]"), "no manager is named", text),
+            user=_checked(_USER, unquote(parts["user"] or ""), "this is no user's name", text),
+            port=_port(parts["port"], text),
+            socket=checked_socket(unquote(parts["socket"] or "").rstrip("/"), text),
             config=environ.get("AGI_SSH_CONFIG", ""),
         )
 
@@ -97,15 +100,18 @@ def checked_socket(path: str, where: str) -> str:
     return path
 
 
-def _check(parts: SplitResult, text: str) -> None:
-    if parts.password is not None:
-        raise _refused("a password has no place in an address", text)
-    if parts.query or parts.fragment:
-        raise _refused("there is nothing to ask of an address", text)
-    if not _HOST.fullmatch(parts.hostname or ""):
-        raise _refused("no manager is named", text)
-    if parts.username is not None and not _USER.fullmatch(unquote(parts.username)):
-        raise _refused("this is no name of a user", text)
+def _checked(form: re.Pattern[str], value: str, otherwise: str, text: str) -> str:
+    if not form.fullmatch(value):
+        raise _refused(otherwise, text)
+    return value
+
+
+def _port(digits: str | None, text: str) -> int | None:
+    if digits is None:
+        return None
+    if not 0 < int(digits) < 2**16:
+        raise _refused(f"{digits} is no port", text)
+    return int(digits)
 
 
 def _refused(what: str, text: str) -> AddressInvalidError:

@@ -26,7 +26,8 @@ _OPTIONS = (
     "PermitLocalCommand=no",
     "ForwardAgent=no",
     "ForwardX11=no",
-    "LogLevel=ERROR",
+    # Says why a forwarded connection was refused, and nothing of its own accord.
+    "LogLevel=INFO",
 )
 _SOCKET_THERE = (
     "state=${AGI_STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/agi}; "

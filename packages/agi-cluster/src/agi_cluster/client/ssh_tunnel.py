@@ -158,7 +158,7 @@ class SshTunnel:
     def _nobody(self) -> AgiError:
         said = self._process.last_words() if self._process is not None else ""
         return DaemonError(
-            f"no daemon serves {self._remote} there" + (f" (ssh: {said})" if said else ""),
+            f"no daemon answers at {self._remote} there" + (f" (ssh: {said})" if said else ""),
             where=str(self.address),
-            remedy=f"Start it: ssh {self.address.login} agi daemon start",
+            remedy=f"Start it: `ssh {self.address.login} agi daemon start`",
         )

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,15 +55,13 @@ class Store:
             DiskFullError: There is no room for it.
         """
         try:
-            connection = _connect(path)
-            try:
+            # Not yet in WAL mode: that would change the file of a version that is not ours.
+            with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
                 schema = migrate(connection)
-            finally:
-                connection.close()
+            path.chmod(0o600)
+            return cls(path, schema)
         except sqlite3.Error as error:
             raise explained(error, path) from error
-        path.chmod(0o600)
-        return cls(path, schema)
 
     async def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Run ``work`` in a transaction; return its answer once that is on the disk.

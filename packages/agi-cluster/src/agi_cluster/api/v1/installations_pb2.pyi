@@ -293,7 +293,9 @@ class WatchInstallationRequest(google.protobuf.message.Message):
     name: builtins.str
     """installations/{id}."""
     after_sequence: builtins.int
-    """Only events after this number; 0: all."""
+    """Only events after this number; 0: all that are kept. CURSOR_EXPIRED where the next one is no
+    longer kept, or no event ever had this number.
+    """
     def __init__(
         self,
         *,

@@ -247,7 +247,9 @@ class CreatePlanRequest(google.protobuf.message.Message):
     no_install: builtins.bool
     """Refuse where the current sources are not installed, instead of installing them."""
     validate_only: builtins.bool
-    """Only check."""
+    """Only check: the plan is made and returned, and not stored. Only the app itself can tell whether
+    it names its partitions, so what is missing is built for it, as by the real call.
+    """
     @property
     def selection(self) -> agi_cluster.api.v1.common_pb2.Selection:
         """The hosts; what is left out comes from the settings."""

@@ -615,7 +615,9 @@ class WatchRunRequest(google.protobuf.message.Message):
     name: builtins.str
     """runs/{id}."""
     after_sequence: builtins.int
-    """Only events after this number; 0: all."""
+    """Only events after this number; 0: all that are kept. CURSOR_EXPIRED where the next one is no
+    longer kept, or no event ever had this number.
+    """
     verbose: builtins.int
     """Only events up to this verbosity; absent: as the run's own."""
     def __init__(
