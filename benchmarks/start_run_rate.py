@@ -15,6 +15,7 @@ import asyncio
 import sqlite3
 import sys
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -24,15 +25,15 @@ from bare_server import ECHO, BareServer, bare_server
 from long_run import hold_all_cores
 from medians import Medians, cpu_seconds, load
 
+from agi_cluster.api.v1 import runs_pb2 as pb
 from agi_cluster.client.client import AsyncClient
-from agi_cluster.model.requests import StartRun
 from agi_cluster.model.run import RunState
 from agi_cluster.testing import RunningDaemon, running_daemon
-from agi_env.mode import Mode
 
 NOTHING = Path(__file__).parent / "apps" / "nothing_project"
 CALLERS = 64
 SETTLE_S = 120.0
+START = "/agi.v1.RunService/StartRun"
 
 
 @frozen
@@ -57,14 +58,18 @@ class Callers:
 
 @frozen
 class Starter:
-    """Starts runs and remembers those that were accepted."""
+    """Starts runs and remembers those that were accepted; other answers it leaves as they are."""
 
-    client: AsyncClient
-    accepted: list[str] = field(factory=list)
+    ask: Callable[[bytes], Awaitable[bytes]]
+    answers: list[bytes] = field(factory=list)
 
     async def start(self) -> None:
-        run = await self.client.start_run(StartRun(app=str(NOTHING), mode=Mode.PLAIN))
-        self.accepted.append(run.id)
+        request = pb.StartRunRequest(app=str(NOTHING), mode=0, request_id=str(uuid.uuid4()))
+        self.answers.append(await self.ask(request.SerializeToString()))
+
+    @property
+    def accepted(self) -> list[str]:
+        return [pb.Run.FromString(each).name.removeprefix("runs/") for each in self.answers]
 
 
 def commits(path: Path, count: int, group: int) -> float:
@@ -88,10 +93,10 @@ async def measure(daemon: RunningDaemon, bare: BareServer, count: int, rounds: i
     rates: dict[str, list[float]] = {}
     each = max(CALLERS, count // rounds)
     async with (
-        daemon.async_client() as client,
-        grpc.aio.insecure_channel(bare.target) as channel,
+        grpc.aio.insecure_channel(daemon.address.target) as ours,
+        grpc.aio.insecure_channel(bare.target) as theirs,
     ):
-        starter, echo = Starter(client), channel.unary_unary(ECHO)
+        starter, echo = Starter(ours.unary_unary(START)), theirs.unary_unary(ECHO)
         before = cpu_seconds(daemon.pid)
         for _ in range(rounds):
             for name, rate in (
@@ -101,10 +106,10 @@ async def measure(daemon: RunningDaemon, bare: BareServer, count: int, rounds: i
                 ("commits of one row", asyncio.to_thread(commits, _beside(daemon), each, 1)),
             ):
                 rates.setdefault(name, []).append(await rate)
-        cpu = (cpu_seconds(daemon.pid) - before) / len(starter.accepted)
-    ours = rates["StartRun, 64 callers"]
+        cpu = (cpu_seconds(daemon.pid) - before) / len(starter.answers)
+    mine = rates["StartRun, 64 callers"]
     for name, values in rates.items():
-        compared = Medians.of([mine / other for mine, other in zip(ours, values, strict=True)])
+        compared = Medians.of([each / other for each, other in zip(mine, values, strict=True)])
         print(f"{name:24} {Medians.of(values).shown('/s', 1):28} ours to it {compared.median:.2f}")
     print(f"{cpu * 1000:.2f} ms of the daemon's CPU for each; {load()}", flush=True)
     return starter.accepted

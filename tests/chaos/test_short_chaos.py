@@ -6,14 +6,19 @@ import pytest
 from harness import chaos_round
 from harness.chaos_round import Round
 
-SEEDS = (7, 11)
+from agi_env.mode import Mode
+
+LOCAL = (Mode.PLAIN, Mode.POOL)
+CLUSTER = (Mode.CLUSTER, Mode.CLUSTER | Mode.POOL)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("seed", "modes"), [(7, LOCAL), (11, CLUSTER)])
 @pytest.mark.timeout(240)
-async def test_nothing_is_lost_counted_twice_or_left_behind(seed: int) -> None:
-    outcome = await chaos_round.play(Round(seed, seconds=22.0, apps=1, mean_pause_s=0.2))
-    figures = outcome.figures
+async def test_nothing_is_lost_counted_twice_or_left_behind(
+    seed: int, modes: tuple[Mode, ...]
+) -> None:
+    planned = Round(seed, seconds=18.0, apps=1, jobs=2, mean_pause_s=0.2, modes=modes)
+    figures = (await chaos_round.play(planned)).figures
     assert not figures.violations, [*map(str, figures.violations), *figures.lines()]
-    assert figures.runs["SUCCEEDED"] >= 5, list(figures.lines())
-    assert figures.faults.total() >= 15, list(figures.lines())
+    assert figures.runs["SUCCEEDED"] >= 2, list(figures.lines())
+    assert figures.faults.total() >= 5, list(figures.lines())

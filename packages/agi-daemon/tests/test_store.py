@@ -137,3 +137,41 @@ async def test_a_failed_mutation_leaves_its_request_id_free(store: Store) -> Non
             raise LookupError
     async with requests.claim("id-2", "StartRun", "content") as claim:
         assert claim.earlier == ""
+
+
+async def test_a_late_caller_waits_for_those_whom_a_failure_let_go_on(store: Store) -> None:
+    requests = Requests(store)
+    failing, going_on = asyncio.Event(), asyncio.Event()
+
+    async def fail() -> None:
+        async with requests.claim("id-3", "StartRun", "content"):
+            await failing.wait()
+            raise LookupError
+
+    async def make(name: str) -> str:
+        async with requests.claim("id-3", "StartRun", "content") as claim:
+            if claim.earlier:
+                return claim.earlier
+            await going_on.wait()
+            await store.write(lambda tx: claim.remember(tx, name))
+            return name
+
+    first = asyncio.create_task(fail())
+    await asyncio.sleep(0)
+    second = asyncio.create_task(make("second"))
+    await asyncio.sleep(0)
+    failing.set()
+    await asyncio.wait([first])
+    assert isinstance(first.exception(), LookupError)
+    third = asyncio.create_task(make("third"))
+    await asyncio.sleep(0)
+    going_on.set()
+    assert await asyncio.gather(second, third) == ["second", "second"]
+
+
+async def test_the_order_of_keys_tells_no_requests_apart(store: Store) -> None:
+    requests = Requests(store)
+    async with requests.claim("id-4", "StartRun", {"a": 1, "b": [2]}) as claim:
+        await store.write(lambda tx: claim.remember(tx, "run"))
+    async with requests.claim("id-4", "StartRun", {"b": [2], "a": 1}) as again:
+        assert again.earlier == "run"

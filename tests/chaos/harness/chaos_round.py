@@ -36,6 +36,7 @@ class Round:
         seconds: How long faults strike.
         customers: How many order runs at the same time.
         apps: How many apps there are.
+        jobs: How many different jobs there are.
         fault_names: Words in the names of the faults; none for all.
         mean_pause_s: The mean pause between faults.
         modes: The modes of the runs; none for all that this version runs.
@@ -45,6 +46,7 @@ class Round:
     seconds: float = 60.0
     customers: int = 3
     apps: int = 2
+    jobs: int = 4
     fault_names: tuple[str, ...] = ()
     mean_pause_s: float = 0.25
     modes: tuple[Mode, ...] = ()
@@ -107,7 +109,7 @@ class _Stage:
         self._daemon = daemon
         self._figures = outcome.figures
         self._outcome = outcome
-        self._jobs = draw_jobs(planned.luck("jobs"), 4)
+        self._jobs = draw_jobs(planned.luck("jobs"), planned.jobs)
         names = ("grain", "slate", "barley")[: planned.apps]
         self._apps = [make_app(outcome.root / "apps", name) for name in names]
         self._scene = Scene(daemon, planned.luck("faults"), outcome.figures)
@@ -120,19 +122,23 @@ class _Stage:
             reckoning = Reckoning(self._daemon, orders, self._figures)
             await reckoning.of_runs(client)
             await reckoning.of_their_number(client, calm)
+            await reckoning.of_cores(client)
         await asyncio.to_thread(self._daemon.stop)
         await reckoning.of_what_is_left()
 
     async def _calm(self, client: AsyncClient) -> int:
-        """Run undisturbed, to see that what we expect is what comes; how many runs that were."""
-        runs = 0
-        for app in self._apps:
-            for job in self._jobs if app is self._apps[0] else self._jobs[:1]:
-                ended = await _run_to_end(client, app, job)
-                runs += 1
-                if ended.result != job.total:
-                    raise AssertionError(f"undisturbed, {job} came to {ended.result}: {ended}")
-        return runs
+        """Run undisturbed, to see that what we expect is what comes; how many runs that were.
+
+        Every app runs in every mode, so that what the storm needs is installed.
+        """
+        first, modes = self._jobs[0], self._planned.all_modes
+        calls = [(app, first, mode) for app in self._apps for mode in modes]
+        calls += [(self._apps[0], job, modes[0]) for job in self._jobs[1:]]
+        for app, job, mode in calls:
+            ended = await _run_to_end(client, app, job, mode)
+            if ended.result != job.total:
+                raise AssertionError(f"undisturbed, {job} came to {ended.result}: {ended}")
+        return len(calls)
 
     async def _storm(self, client: AsyncClient) -> list[Order]:
         planned, now = self._planned, asyncio.get_running_loop().time()
@@ -164,11 +170,10 @@ class _Stage:
             (self._figures.faults if struck else self._figures.missed)[fault.name] += 1
 
 
-async def _run_to_end(client: AsyncClient, app: Path, job: Job) -> Run:
+async def _run_to_end(client: AsyncClient, app: Path, job: Job, mode: Mode) -> Run:
     here = Selection(workers={"127.0.0.1": 1}, cores_per_slot=1)
-    run = await client.start_run(
-        StartRun(app=str(app), mode=Mode(0), selection=here, args=job.args)
-    )
+    request = StartRun(app=str(app), mode=mode, selection=here, args=job.args)
+    run = await client.start_run(request)
     async with asyncio.timeout(SETTLE_S):
         async for _ in client.watch_run(run.id):
             pass

@@ -90,7 +90,7 @@ class Customer:
         order = Order(luck.choice(self._jobs), luck.choice(self._modes), request_id)
         self.orders.append(order)
         app = luck.choice(self._apps)
-        if luck.random() < 0.1:
+        if luck.random() < 0.04:
             edit_app(app, request_id)
             self._figures.calls["edited app"] += 1
         try:

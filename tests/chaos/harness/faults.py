@@ -34,7 +34,7 @@ class KillProcess:
     """SIGKILL to a process of one role, but not more often than a run may take.
 
     The product attempts a partition three times and starts a runner five times in a row in vain,
-    whether runner or supervisor was lost, and bears twelve broken lines in a row.
+    whether runner or supervisor was lost. An attach may go as often as it likes.
     """
 
     role: Role
@@ -162,7 +162,7 @@ LOCAL: dict[Fault, int] = {
     KILL_RUNNER: 5,
     KILL_SUPERVISOR: 5,
     KillProcess(Role.EXECUTOR, 2): 5,
-    KillProcess(Role.ATTACH, 5): 5,
+    KillProcess(Role.ATTACH, 20): 5,
     StopProcess(Role.EXECUTOR): 2,
     StopProcess(Role.RUNNER): 1,
     StopProcess(Role.SUPERVISOR): 1,
@@ -171,7 +171,12 @@ LOCAL: dict[Fault, int] = {
 }
 """The faults of runs on this machine alone, and how likely each is."""
 
-CLUSTER: dict[Fault, int] = {KillProcess(Role.WORKER, 2): 6, StopWorker(): 2}
+CLUSTER: dict[Fault, int] = {
+    KillProcess(Role.WORKER, 1): 5,
+    KillProcess(Role.WORKER_SUPERVISOR, 1): 2,
+    KillProcess(Role.WORKER_ATTACH, 3): 2,
+    StopWorker(): 2,
+}
 """Those that cluster modes have in addition."""
 
 

@@ -17,9 +17,6 @@ from pathlib import Path
 from agi_env.runtime import process_tree
 from agi_env.runtime.identity import Identity
 
-_ATTACH = "agi_env.runtime.attach"
-_EXECUTOR = "agi_env.runtime.executor"
-_WORKER = "agi_env.runtime.worker"
 _RUN_DIR_MARK = "AGI_RUN_DIR="
 
 
@@ -30,10 +27,25 @@ class Role(StrEnum):
     ATTACH = "attach"
     SUPERVISOR = "supervisor"
     RUNNER = "runner"
+    WORKER_ATTACH = "worker-attach"
+    WORKER_SUPERVISOR = "worker-supervisor"
     WORKER = "worker"
     EXECUTOR = "executor"
     OTHER = "other"
     """Such as a tool of an install, or a child of an app."""
+
+
+_MODULES = {
+    "agi_daemon": Role.DAEMON,
+    "agi_env.runtime.attach": Role.ATTACH,
+    "agi_env.runtime.worker_attach": Role.WORKER_ATTACH,
+    "agi_env.runtime.executor": Role.EXECUTOR,
+}
+_FORKS = {
+    Role.ATTACH: (Role.SUPERVISOR, Role.RUNNER),
+    Role.WORKER_ATTACH: (Role.WORKER_SUPERVISOR, Role.WORKER),
+}
+"""What an attach forks, and what that forks: all three have the same command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class Victim:
         parent: Its parent's number when it was found.
         role: What it is.
         run_dir: The directory of the run that it serves; none when it serves none.
-        command: Its command line.
+        words: Its command line.
     """
 
     pid: int
@@ -54,12 +66,26 @@ class Victim:
     parent: int
     role: Role
     run_dir: Path | None
-    command: str
+    words: tuple[str, ...]
 
     @property
     def run(self) -> str:
         """The id of its run; empty when it serves none."""
         return self.run_dir.name if self.run_dir else ""
+
+    @property
+    def command(self) -> str:
+        """Its command line as text."""
+        return " ".join(self.words)
+
+    @property
+    def home(self) -> Path | None:
+        """Where its supervisor has written who it is; none for what has no supervisor."""
+        if self.run_dir is None or self.role not in _FORKS:
+            return None
+        if self.role is Role.ATTACH:
+            return self.run_dir
+        return self.run_dir / "workers" / self.words[self.words.index("--slot") + 1]
 
     def hit(self, number: signal.Signals) -> bool:
         """Send a signal to this very process; false when it has ended."""
@@ -106,10 +132,10 @@ class Census:
                 continue
             process = process_tree.find(int(entry.name))
             if process is not None and not process.has_ended:
-                role, run_dir = _role(words), self._run_dir(words, environment)
-                yield Victim(
-                    process.pid, process.start_time, process.parent, role, run_dir, command
-                )
+                role = next((_MODULES[word] for word in words if word in _MODULES), Role.OTHER)
+                run_dir = self._run_dir(words, environment)
+                who = (process.pid, process.start_time, process.parent)
+                yield Victim(*who, role, run_dir, tuple(words))
 
     def _run_dir(self, words: list[str], environment: list[str]) -> Path | None:
         marks = [text.removeprefix(_RUN_DIR_MARK) for text in environment]
@@ -121,28 +147,23 @@ class Census:
         return None
 
 
-def _role(words: list[str]) -> Role:
-    if "agi_daemon" in words:
-        return Role.DAEMON
-    modules = {_ATTACH: Role.ATTACH, _EXECUTOR: Role.EXECUTOR, _WORKER: Role.WORKER}
-    return next((role for module, role in modules.items() if module in words), Role.OTHER)
-
-
 def _in_family(victim: Victim, found: dict[int, Victim]) -> Victim:
-    """Tell supervisor and runner, which are forks of an attach, from the attach itself."""
-    if victim.role is not Role.ATTACH or victim.run_dir is None:
+    """Tell a supervisor and what it supervises, which are forks of an attach, from the attach."""
+    if victim.home is None:
         return victim
+    supervisor, supervised = _FORKS[victim.role]
+    if _is_supervisor(victim, victim.home):
+        return replace(victim, role=supervisor)
     parent = found.get(victim.parent)
-    if _is_supervisor(victim):
-        return replace(victim, role=Role.SUPERVISOR)
-    if parent is None or parent.role is not Role.ATTACH or parent.run_dir != victim.run_dir:
+    if parent is None or parent.home != victim.home:
         return victim
-    # A child of the supervisor is the runner; one of an attach will be a supervisor in a moment.
-    return replace(victim, role=Role.RUNNER if _is_supervisor(parent) else Role.SUPERVISOR)
+    # A child of a supervisor is supervised; one of an attach will be a supervisor in a moment.
+    is_supervised = _is_supervisor(parent, victim.home)
+    return replace(victim, role=supervised if is_supervised else supervisor)
 
 
-def _is_supervisor(victim: Victim) -> bool:
-    identity = Identity.read(victim.run_dir) if victim.run_dir else None
+def _is_supervisor(victim: Victim, home: Path) -> bool:
+    identity = Identity.read(home)
     return (
         identity is not None
         and identity.pid == victim.pid

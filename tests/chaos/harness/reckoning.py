@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Sequence
 
 from agi_cluster.client import AsyncClient
@@ -44,7 +45,7 @@ class Reckoning:
                 self._figures.violations += invariants.violations(found)
 
     async def of_their_number(self, client: AsyncClient, others: int) -> None:
-        """As many runs as were accepted, and no core held any more."""
+        """As many runs as were accepted."""
         names: list[str] = []
         token = ""
         while len(names) == 0 or token:
@@ -55,9 +56,15 @@ class Reckoning:
         if len(names) != len(ordered) + others:
             what = f"{len(ordered)} were accepted, {len(names) - others} are there"
             self._broken(Breach.DUPLICATED, "runs", what)
-        (host,) = (await client.list_hosts()).items
-        if host.leased_cores:
-            self._broken(Breach.ORPHAN, "leases", f"{host.leased_cores} cores are still held")
+
+    async def of_cores(self, client: AsyncClient) -> None:
+        """No core is held by a run that is settled; its runner may take a moment to leave."""
+        deadline = time.monotonic() + ORPHANS_S
+        while held := sum(host.leased_cores for host in (await client.list_hosts()).items):
+            if time.monotonic() > deadline:
+                self._broken(Breach.ORPHAN, "leases", f"{held} cores are still held")
+                return
+            await asyncio.sleep(0.1)
 
     async def of_what_is_left(self) -> None:
         """After the daemon's end: no process, nothing half published, a sound store."""

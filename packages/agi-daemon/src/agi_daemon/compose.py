@@ -29,6 +29,7 @@ from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
 from agi_daemon.runs.leases import CoreLeases
 from agi_daemon.runs.reconciler import Reconciler
+from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.runs.runs import Runs
 from agi_daemon.settings import DaemonSettings
 from agi_daemon.snippets.renderer import Snippets
@@ -81,7 +82,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
         )
         parts = Parts(
-            store=store, events=events, hosts=hosts, leases=leases, builds=builds, plans=plans
+            store=store,
+            events=events,
+            hosts=hosts,
+            leases=leases,
+            builds=builds,
+            plans=plans,
+            keys=RunKeys(settings.state / "keys"),
+            cluster=settings.cluster,
         )
         reconciler = Reconciler(parts)
         installations.adopt()

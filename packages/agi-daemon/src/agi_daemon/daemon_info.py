@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 
 import agi_daemon
 from agi_cluster.model.daemon import DaemonInfo
+from agi_daemon.log import get_log
 from agi_daemon.settings import DaemonSettings
-from agi_daemon.store.requests import Requests
+from agi_daemon.store.requests import Claim, Requests
 from agi_daemon.store.store import Store
-from agi_env.errors import DOMAIN
+from agi_env.errors import DOMAIN, AgiError
+
+_log = get_log(__name__)
 
 
 class ThisDaemon:
@@ -64,7 +67,14 @@ class ThisDaemon:
         """
         async with self._requests.claim(request_id, "StopDaemon", ()) as claim:
             if not claim.earlier and not validate_only:
-                await self._store.write(lambda tx: claim.remember(tx, self._id))
+                await self._remember(claim)
             if claim.earlier == self._id or not (claim.earlier or validate_only):
                 self._stop()
             return await self.get_daemon()
+
+    async def _remember(self, claim: Claim) -> None:
+        try:
+            await self._store.write(lambda tx: claim.remember(tx, self._id))
+        except AgiError as error:
+            # Above all a daemon on a full disk has to be one that can be stopped.
+            _log.warning("a stop is not remembered", code=error.code, message=str(error))

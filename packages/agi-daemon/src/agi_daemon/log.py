@@ -98,7 +98,22 @@ class _PrivateFile(RotatingFileHandler):
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(descriptor).st_size
         return os.fdopen(descriptor, "a", encoding=self.encoding)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As in the base class, which formats every line twice and asks the disk for its size."""
+        try:
+            line = self.format(record) + self.terminator
+            size = len(line.encode())
+            if 0 < self.maxBytes < self._size + size:
+                self.doRollover()
+            self._size += size
+            assert self.stream is not None
+            self.stream.write(line)
+            self.flush()
+        except Exception:  # noqa: BLE001 - logging must never fail its caller
+            self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Lose the line: there is nowhere left to say so."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
+from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_env import paths
 from agi_env.errors import AddressInvalidError, InvalidInputError, SocketPathTooLongError
 
@@ -36,6 +37,8 @@ class DaemonSettings:
     """How long calls in flight have when the daemon stops."""
     watchdog: float = 60.0
     """How long the event loop may be stuck before the daemon ends itself; 0: for ever."""
+    cluster: ClusterSettings = ClusterSettings()
+    """How runs in cluster modes meet."""
 
     @property
     def address(self) -> str:
@@ -73,7 +76,7 @@ class DaemonSettings:
             address: ``unix:PATH``; empty: the socket in the state directory.
             environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
                 ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
-                ``AGI_DAEMON_WATCHDOG``.
+                ``AGI_DAEMON_WATCHDOG``, and for the variables of ``ClusterSettings``.
 
         Raises:
             AddressInvalidError: The address is none of a unix socket.
@@ -92,6 +95,7 @@ class DaemonSettings:
             message_bytes=int(_number("AGI_DAEMON_MESSAGE_BYTES", environ, defaults.message_bytes)),
             stop_grace=_number("AGI_DAEMON_STOP_GRACE", environ, defaults.stop_grace),
             watchdog=_number("AGI_DAEMON_WATCHDOG", environ, defaults.watchdog),
+            cluster=ClusterSettings.read(environ),
         )
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -182,13 +183,19 @@ class App:
                 where=str(self.root),
                 remedy="Call the folder NAME_project: small letters, digits and _",
             )
-        for needed in (self.pyproject, self.manager_file, self.worker_file):
+        for needed in _needed(self):
             if not needed.is_file():
                 raise AppInvalidError(
                     f"the file {needed.relative_to(self.root)} is missing",
                     where=str(self.root),
                     metadata={"app": self.name, "file": str(needed)},
                 )
+
+
+@lru_cache(maxsize=64)
+def _needed(app: App) -> tuple[Path, ...]:
+    # Each run begins with looking for these files, and most of that was putting paths together.
+    return app.pyproject, app.manager_file, app.worker_file
 
 
 def full_name(name: str) -> str:

@@ -98,7 +98,9 @@ def apps_path(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
 def absolute(path: str | os.PathLike[str]) -> Path:
     """The path with ``~`` and ``..`` resolved and symbolic links left as they are."""
     # Path.absolute() keeps "..", Path.resolve() follows links; a person recognises neither.
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    text = os.fspath(path)
+    home = Path(text).expanduser() if text.startswith("~") else text
+    return Path(os.path.abspath(home))  # noqa: PTH100
 
 
 def private_directory(path: Path) -> Path:

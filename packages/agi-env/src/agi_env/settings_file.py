@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -89,7 +90,7 @@ class SettingsFile:
             if dry_run:
                 return _checked(self.path, seed)
             self._put(seed)
-        return _checked(self.path, _content(self.path))
+        return _read(self.path, _content(self.path))
 
     def edit(
         self, changes: Sequence[SettingChange], *, etag: str = "", dry_run: bool = False
@@ -189,6 +190,12 @@ def _parsed(path: Path, content: bytes) -> TomlText:
             where=f"{path}:{error.line}",
             metadata={"path": str(path), "line": str(error.line)},
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, content: bytes) -> SettingsSnapshot:
+    """As `_checked`; the same bytes mean the same, and every run begins with reading them."""
+    return _checked(path, content)
 
 
 def _checked(path: Path, content: bytes, changes: Sequence[SettingChange] = ()) -> SettingsSnapshot:

@@ -73,7 +73,7 @@ def _no_cluster_share(what: str) -> ModeNotEnabledError:
 def _placed(key: str, value: object, root: Path, bound: Path | None) -> Path:
     if not isinstance(value, str) or not value.strip():
         raise SettingsInvalidError("this must be a path", where=f"args.{key}")
-    path = absolute(root / Path(value).expanduser())
+    path = absolute(value) if value.startswith("~") else absolute(root / value)
     if bound is not None and not path.is_relative_to(bound):
         raise SettingsInvalidError(
             f"{path} is not on the cluster share {bound}",

@@ -138,6 +138,9 @@ class Apps:
         """The app and the user's settings of it; a dry run leaves neither behind."""
         found = await self.find(app, dry_run=dry_run)
         file = SettingsFile.of(self._state, found)
+        if file.path.exists():
+            # A small file beside the store; handing it to a thread costs more than reading it.
+            return found, file.read()
         return found, await asyncio.to_thread(file.read, dry_run=dry_run)
 
     async def _by_path(self, path: str, *, dry_run: bool) -> App:

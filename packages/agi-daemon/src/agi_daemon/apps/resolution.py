@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from attrs import frozen
 
-from agi_cluster.model.selection import Selection
-from agi_daemon.apps.slots import for_mode, slots_of
+from agi_cluster.model.selection import THIS_MACHINE, Selection
+from agi_daemon.apps.slots import for_mode, known_as, slots_of
 from agi_env.app import App
 from agi_env.errors import ModeNotEnabledError
 from agi_env.mode import Mode
 from agi_env.runtime.spec import SlotSpec
+from agi_env.scheduler_address import SchedulerAddress
 from agi_env.settings import Settings
 from agi_env.settings_schema import dotted, problems
 from agi_env.share import data_paths
 
-RUNNABLE = Mode.POOL
+RUNNABLE = Mode.POOL | Mode.CLUSTER
 """The bits that can be run today."""
 
 
@@ -49,9 +51,25 @@ class Resolution:
         return held
 
     @property
+    def clustered(self) -> bool:
+        """Whether the executors are below workers of their own."""
+        return Mode.CLUSTER in self.mode
+
+    @property
+    def scheduler(self) -> SchedulerAddress:
+        """Where the runner is, as its workers reach it."""
+        given = SchedulerAddress.parse(self.selection.scheduler or THIS_MACHINE)
+        return replace(given, host=known_as(given.host))
+
+    @property
+    def runner_host(self) -> str:
+        """The host of the runner."""
+        return self.scheduler.host if self.clustered else self.slots[0].host
+
+    @property
     def hosts(self) -> tuple[str, ...]:
-        """The hosts of the slots, each once."""
-        return tuple(self.cores)
+        """The hosts of the slots and of the runner, each once."""
+        return tuple(dict.fromkeys((*self.cores, self.runner_host)))
 
 
 def resolve(
@@ -121,5 +139,5 @@ def check_runnable(mode: Mode) -> None:
         raise ModeNotEnabledError(
             f"this version cannot run {Mode(missing).words}",
             where=f"mode {int(mode)}",
-            remedy="Choose mode 0 (plain local Python) or 1 (pool)",
+            remedy="Choose a sum of pool 1 and cluster 4; 0 is plain local Python",
         )

@@ -74,9 +74,14 @@ def for_mode(asked: Selection, settings: Selection, mode: Mode) -> Selection:
 def _named_alike(workers: dict[str, int]) -> dict[str, int]:
     counted: dict[str, int] = {}
     for host, slots in workers.items():
-        name = THIS_MACHINE if host in LOCAL_NAMES else host
+        name = known_as(host)
         counted[name] = counted.get(name, 0) + slots
     return counted
+
+
+def known_as(host: str) -> str:
+    """The name under which a host is known: all names of this machine are one."""
+    return THIS_MACHINE if host in LOCAL_NAMES else host
 
 
 def _refuse_others(workers: Iterable[str], mode: Mode) -> None:

@@ -15,6 +15,7 @@ from agi_cluster.model.page import Page
 from agi_cluster.model.requests import CreateInstallation
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_daemon.apps.registry import Apps
+from agi_daemon.apps.resolution import check_runnable
 from agi_daemon.apps.slots import for_mode
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
@@ -121,6 +122,7 @@ class Installations:
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
         settings = snapshot.settings
         modes = settings.modes_enabled if request.modes_enabled is None else request.modes_enabled
+        check_runnable(modes)
         selection = for_mode(request.selection, _configured(settings), modes)
         for host in selection.workers:
             self._hosts.transport(host)

@@ -16,6 +16,7 @@ from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_directory import place_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
+from agi_env.runtime.cluster_keys import ClusterKeys
 
 _MOST_IN_ONE_BATCH = 500
 _MAY_PASS = (InternalError, OutOfTimeError)
@@ -36,8 +37,14 @@ class Attachment:
 
     async def cancel(self, grace_s: float) -> None:
         """Ask the runner to stop; a runner that is only starting is asked again by the caller."""
-        command = json.dumps({"op": "cancel", "grace_s": grace_s})
-        await self._channel.send(command.encode() + b"\n")
+        await self._order(op="cancel", grace_s=grace_s)
+
+    async def give_up_slot(self, slot: int, reason: str) -> None:
+        """Tell the runner that no worker can be had for a slot any more."""
+        await self._order(op="give_up_slot", slot=slot, reason=reason)
+
+    async def _order(self, **command: Any) -> None:
+        await self._channel.send(json.dumps(command).encode() + b"\n")
 
     async def batches(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield what the runner records, as much together as is there, until it is gone.
@@ -91,7 +98,7 @@ class Attachment:
 
 @asynccontextmanager
 async def attached(
-    transport: HostTransport, record: RunRecord, epoch: int
+    transport: HostTransport, record: RunRecord, epoch: int, keys: ClusterKeys | None = None
 ) -> AsyncIterator[Attachment]:
     """Join the run's runner, or start one in this epoch.
 
@@ -99,6 +106,7 @@ async def attached(
         transport: The runner's host.
         record: The run; records up to its ``journal_seq`` are not sent again.
         epoch: Higher than that of any earlier start.
+        keys: Those of the run, for a runner in a cluster mode.
     """
     argv = [
         f"{record.build}/bin/python",
@@ -109,8 +117,11 @@ async def attached(
         str(epoch),
         "--after",
         str(record.journal_seq),
+        *(["--keys"] if keys else []),
     ]
     async with await transport.open_channel(argv) as channel:
+        if keys:
+            await channel.send(keys.to_line())
         yield Attachment(channel)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,18 +20,23 @@ from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_directory, run_store
+from agi_daemon.runs.absorb import named_after
 from agi_daemon.runs.attachment import Attachment, attached
+from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.runs.journal_copy import JournalCopy, keeping_requests
 from agi_daemon.runs.leases import CoreLeases, Demand
 from agi_daemon.runs.next_step import Step, next_step
 from agi_daemon.runs.record import RunRecord
+from agi_daemon.runs.run_keys import RunKeys
+from agi_daemon.runs.workers import Workers
 from agi_daemon.store.store import Store
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
+from agi_env.runtime.cluster_keys import ClusterKeys
 
 _log = get_log(__name__)
 
 MOST_BROKEN_LINES = 12
-"""Lines to a runner that broke in a row without a record, after which the run is given up."""
+"""Lines to a runner that broke in a row before the far side spoke: then the run is given up."""
 
 DEFAULT_GRACE_S = 10.0
 """Seconds that running partitions have to finish once a run is cancelled."""
@@ -46,6 +52,8 @@ class Parts:
     leases: CoreLeases
     builds: Builds
     plans: Plans
+    keys: RunKeys
+    cluster: ClusterSettings
 
 
 class RunDriver:
@@ -74,6 +82,7 @@ class RunDriver:
                 await self._take(step)
         finally:
             if self._record.run.state.settled:
+                self._parts.keys.forget(self._record.run.id)
                 self._parts.leases.release(self._record.run.id)
 
     async def _take(self, step: Step) -> None:
@@ -149,56 +158,78 @@ class RunDriver:
         await self._move(RunState.STARTING, [Fact(kind="planned", data=data)])
 
     async def _start(self) -> None:
-        transport = self._parts.hosts.transport(self._record.resolution.slots[0].host)
+        transport = self._parts.hosts.transport(self._record.resolution.runner_host)
         place = str(run_directory.place_of(transport, self._record.run.id))
         paths = evolve(self._record.run.paths, run_directory=place)
         self._record = evolve(self._record, run=evolve(self._record.run, paths=paths))
-        await run_directory.write(transport, self._record, self._content())
+        for host in self._record.resolution.hosts:
+            await run_directory.write(
+                self._parts.hosts.transport(host),
+                self._record,
+                self._content(),
+                self._parts.cluster,
+            )
         await self._move(RunState.RUNNING, [])
 
     async def _follow(self) -> None:
         """Persist a higher epoch, then join or start the runner in it and copy its journal."""
         record = self._record
-        transport = self._parts.hosts.transport(record.resolution.slots[0].host)
+        transport = self._parts.hosts.transport(record.resolution.runner_host)
         content = self._content()
         copy = JournalCopy(self._parts.store, self._parts.events, content, record.run.id)
-        epoch = record.run.epoch + 1
-        self._record = evolve(record, run=evolve(record.run, epoch=epoch))
+        epoch = record.epoch + 1
+        self._record = evolve(record, epoch=epoch)
         await self._save([])
-        async with attached(transport, self._record, epoch) as line:
+        keys = await self._keys()
+        async with (
+            attached(transport, self._record, epoch, keys) as line,
+            self._workers(keys, line) as workers,
+        ):
             stopper = asyncio.create_task(self._pass_on_stop(line), name="cancel of a run")
             try:
-                await self._copy(line, copy)
+                await self._copy(line, copy, workers)
             finally:
                 stopper.cancel()
                 await asyncio.gather(stopper, return_exceptions=True)
-            if not self._record.run.state.settled:
-                await self._after_a_loss(line)
+        if not self._record.run.state.settled:
+            await self._after_a_loss(line)
+
+    async def _keys(self) -> ClusterKeys | None:
+        if not self._record.resolution.clustered:
+            return None
+        return await asyncio.to_thread(self._parts.keys.ensure, self._record.run.id)
+
+    def _workers(
+        self, keys: ClusterKeys | None, line: Attachment
+    ) -> AbstractAsyncContextManager[Workers | None]:
+        if keys is None:
+            return nullcontext()
+        return Workers(self._record, keys, self._parts.hosts.transport, line)
 
     async def _after_a_loss(self, line: Attachment) -> None:
         """Count what was lost: the runner itself, or only the line to it."""
         record = self._record
         event = "runner gone" if line.gone else "line broken"
         _log.warning(event, run=record.run.id, said=line.complaint())
-        known = max(record.run.epoch, line.epoch)
-        self._record = record = evolve(record, run=evolve(record.run, epoch=known))
+        self._record = record = evolve(record, epoch=max(record.epoch, line.epoch))
         if line.gone:
             lost = Fact(kind="runner_lost", data={"exit": dict(line.gone)})
             self._record = evolve(record, fruitless_starts=record.fruitless_starts + 1)
             await self._save([lost])
             return
-        self._broken_lines += 1
+        self._broken_lines = 1 if line.epoch else self._broken_lines + 1
         if self._broken_lines >= MOST_BROKEN_LINES:
             raise line.refusal or RunnerLostError(
                 f"its runner cannot be reached: {line.complaint()}", where=f"run {record.run.id}"
             )
         await asyncio.sleep(min(5.0, 0.05 * 2**self._broken_lines))
 
-    async def _copy(self, line: Attachment, copy: JournalCopy) -> None:
+    async def _copy(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
         async for records in line.batches():
-            self._broken_lines = 0
             result = await self._result_of(records)
             self._record = await copy.take(self._record, records, result)
+            if workers is not None:
+                await workers.take(records, self._record.run)
             kinds = {record["kind"] for record in records}
             if "runner_started" in kinds and self._stop_asked.done():
                 await line.cancel(self._grace())
@@ -208,7 +239,7 @@ class RunDriver:
         paths = [each["path"] for each in records if each["kind"] == "published"]
         if not paths:
             return self._record.run.result
-        transport = self._parts.hosts.transport(self._record.resolution.slots[0].host)
+        transport = self._parts.hosts.transport(self._record.resolution.runner_host)
         published = evolve(self._record.run.paths, published=paths[-1])
         run = evolve(self._record.run, paths=published)
         return await run_directory.read_result(transport, evolve(self._record, run=run))
@@ -261,7 +292,7 @@ class RunDriver:
         run = evolve(
             self._record.run,
             state=state,
-            error=error,
+            error=error and named_after(error, self._record.run.id),
             end_time=datetime.now(UTC),
             waiting_for="",
         )

@@ -24,6 +24,7 @@ class Reconciler:
     def adopt(self) -> None:
         """Take up the runs of an earlier daemon; what they hold is noted before any is granted."""
         records = self._parts.store.read(run_store.unsettled)
+        self._parts.keys.keep_only({record.run.id for record in records})
         for record in records:
             if record.run.state.value != "QUEUED":
                 cores = record.resolution.cores

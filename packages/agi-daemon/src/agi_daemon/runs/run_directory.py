@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from agi_daemon.planning.plan_store import PlanContent
+from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
@@ -21,10 +22,12 @@ def place_of(transport: HostTransport, run_id: str) -> PurePosixPath:
     return transport.root / "runs" / run_id
 
 
-async def write(transport: HostTransport, record: RunRecord, content: PlanContent) -> None:
+async def write(
+    transport: HostTransport, record: RunRecord, content: PlanContent, cluster: ClusterSettings
+) -> None:
     """Write spec and plan; doing it again writes the same bytes."""
     files = {
-        SPEC_FILE: spec_of(record).to_json().encode(),
+        SPEC_FILE: spec_of(record, cluster).to_json().encode(),
         PLAN_FILE: plan_of(content).to_json().encode(),
     }
     place = place_of(transport, record.run.id)
@@ -52,9 +55,10 @@ async def read_logs(
             yield piece["file"], piece["text"]
 
 
-def spec_of(record: RunRecord) -> RunSpec:
+def spec_of(record: RunRecord, cluster: ClusterSettings) -> RunSpec:
     """What the runner is told."""
     run, resolution = record.run, record.resolution
+    meeting = cluster.spec(resolution.scheduler) if resolution.clustered else None
     return RunSpec(
         run_id=run.id,
         app=run.app,
@@ -71,6 +75,7 @@ def spec_of(record: RunRecord) -> RunSpec:
         partition_timeout_s=resolution.partition_timeout,
         run_timeout_s=resolution.run_timeout,
         log_limit_bytes=_LOG_LIMIT_BYTES,
+        cluster=meeting,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -11,52 +12,58 @@ from attrs import evolve
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.store import pages
-from agi_daemon.store.codec import dump, load
+from agi_daemon.store.codec import compact, dump, load, plain, structured
 from agi_env.errors import RunNotFoundError
 
 _REMEMBERED = 256
 _LARGEST_REMEMBERED = 16 * 1024
-"""Runs are asked for again and again while they stay as they are: the values of this many bodies,
-of at most so many characters, are kept. What a body says never changes, so none grows stale."""
+"""Runs are asked for again and again while they stay as they are: the values of this many texts,
+of at most so many characters, are kept. What a text says never changes, so none grows stale."""
 
 
 def insert(connection: sqlite3.Connection, record: RunRecord) -> RunRecord:
     """Store a new run and give it its number."""
-    run = record.run
     newest = connection.execute("SELECT max(number) FROM runs").fetchone()[0]
     numbered = evolve(record, number=int(newest or 0) + 1)
     connection.execute(
-        "INSERT INTO runs (number, id, app, state, settled, body) VALUES (?, ?, ?, ?, ?, ?)",
-        (numbered.number, run.id, run.app, run.state.value, run.state.settled, dump(numbered)),
+        "INSERT INTO runs (number, id, app, state, settled, run, result, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (numbered.number, record.run.id, record.run.app, *_changing(numbered)),
     )
     return numbered
 
 
 def update(connection: sqlite3.Connection, record: RunRecord) -> None:
     """Store a run as it is now."""
-    run = record.run
     connection.execute(
-        "UPDATE runs SET state = ?, settled = ?, body = ? WHERE id = ?",
-        (run.state.value, run.state.settled, dump(record), run.id),
+        "UPDATE runs SET state = ?, settled = ?, run = ?, result = ?, body = ? WHERE id = ?",
+        (*_changing(record), record.run.id),
     )
 
 
 def find(connection: sqlite3.Connection, run_id: str) -> RunRecord:
-    """The run of this id.
+    """The run of this id, with all that the daemon knows of it.
 
     Raises:
         RunNotFoundError: There is none.
     """
-    row = connection.execute("SELECT body FROM runs WHERE id = ?", (run_id,)).fetchone()
-    if row is None:
-        raise RunNotFoundError(f"there is no run {run_id}", metadata={"run": run_id})
-    return _record(row["body"])
+    return _record(_row(connection, "run, result, body", run_id))
+
+
+def find_run(connection: sqlite3.Connection, run_id: str) -> Run:
+    """The run of this id as clients see it.
+
+    Raises:
+        RunNotFoundError: There is none.
+    """
+    row = _row(connection, "run, result", run_id)
+    return _whole(row["run"], row["result"])
 
 
 def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:
     """All runs that are not settled, oldest first."""
-    rows = connection.execute("SELECT body FROM runs WHERE NOT settled ORDER BY number")
-    return [_record(row["body"]) for row in rows]
+    sql = "SELECT run, result, body FROM runs WHERE NOT settled ORDER BY number"
+    return [_record(row) for row in connection.execute(sql)]
 
 
 def count_unsettled(connection: sqlite3.Connection) -> int:
@@ -77,8 +84,10 @@ def page(
     if states:
         names = ", ".join(f"'{state.value}'" for state in states)
         where.append((f"state IN ({names}) AND ?", 1))
-    rows, following = pages.newest_first(connection, "runs", limit=limit, token=token, where=where)
-    return [_summary(row["body"]) for row in rows], following
+    rows, following = pages.newest_first(
+        connection, "runs", limit=limit, token=token, where=where, columns="number, run"
+    )
+    return [_whole(row["run"], "null") for row in rows], following
 
 
 def put_partitions(
@@ -106,25 +115,34 @@ def partitions(
     return {partition.id: partition for partition in known}
 
 
-def _record(body: str) -> RunRecord:
-    small = len(body) <= _LARGEST_REMEMBERED
-    return _remembered_record(body) if small else load(body, RunRecord)
+def _row(connection: sqlite3.Connection, columns: str, run_id: str) -> sqlite3.Row:
+    sql = f"SELECT {columns} FROM runs WHERE id = ?"  # noqa: S608
+    row: sqlite3.Row | None = connection.execute(sql, (run_id,)).fetchone()
+    if row is None:
+        raise RunNotFoundError(f"there is no run {run_id}", metadata={"run": run_id})
+    return row
 
 
-def _summary(body: str) -> Run:
-    small = len(body) <= _LARGEST_REMEMBERED
-    return _remembered_summary(body) if small else _without_result(body)
+def _changing(record: RunRecord) -> tuple[str, bool, str, str, str]:
+    """The columns state, settled, run, result and body."""
+    state, body = record.run.state, plain(record)
+    run = body.pop("run")
+    result = run.pop("result")
+    return state.value, state.settled, compact(run), compact(result), compact(body)
 
 
-def _without_result(body: str) -> Run:
-    return evolve(load(body, RunRecord).run, result=None)
+def _record(row: sqlite3.Row) -> RunRecord:
+    run = {**json.loads(row["run"]), "result": json.loads(row["result"])}
+    return structured({**json.loads(row["body"]), "run": run}, RunRecord)
 
 
-@lru_cache(_REMEMBERED)
-def _remembered_record(body: str) -> RunRecord:
-    return load(body, RunRecord)
+def _whole(run: str, result: str) -> Run:
+    small = len(run) + len(result) <= _LARGEST_REMEMBERED
+    return _remembered(run, result) if small else _joined(run, result)
 
 
-@lru_cache(_REMEMBERED)
-def _remembered_summary(body: str) -> Run:
-    return _without_result(body)
+def _joined(run: str, result: str) -> Run:
+    return structured({**json.loads(run), "result": json.loads(result)}, Run)
+
+
+_remembered = lru_cache(_REMEMBERED)(_joined)

@@ -59,7 +59,7 @@ class Runs:
 
     async def get_run(self, name: str) -> Run:
         """One run, with what it waits for now."""
-        run = self._record(name).run
+        run = self._run(name)
         if run.state.settled:
             return run
         waits_for = self._parts.leases.waits_for(run.id) or self._parts.store.waits_for
@@ -117,13 +117,13 @@ class Runs:
         events = self._parts.events.follow(
             record.subject,
             after=after_sequence,
-            until=lambda: self._record(record.run.id).run.state.settled,
+            until=lambda: self._run(record.run.id).state.settled,
         )
         async for event in events:
             sequence = max(sequence, event.sequence)
             if event.verbosity <= level:
                 yield event, event.sequence
-        yield self._record(record.run.id).run, sequence
+        yield self._run(record.run.id), sequence
 
     async def cancel_run(
         self,
@@ -260,6 +260,10 @@ class Runs:
             return record
 
         return work
+
+    def _run(self, name: str) -> Run:
+        run_id = name.removeprefix("runs/")
+        return self._parts.store.read(lambda db: run_store.find_run(db, run_id))
 
     def _record(self, name: str) -> RunRecord:
         run_id = name.removeprefix("runs/")

@@ -42,15 +42,29 @@ _CONVERTER = _converter()
 
 def dump(value: Any) -> str:
     """The value as compact JSON."""
-    data = _CONVERTER.unstructure(value)
+    return compact(plain(value))
+
+
+def plain(value: Any) -> Any:
+    """The value as what JSON has: dictionaries, lists, text, numbers."""
+    return _CONVERTER.unstructure(value)
+
+
+def compact(data: Any) -> str:
+    """Plain data as JSON without spaces."""
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical(value: object) -> str:
     """The value as JSON in which equal values have equal text, whatever the order of their keys."""
-    return json.dumps(_CONVERTER.unstructure(value), sort_keys=True)
+    return json.dumps(plain(value), sort_keys=True)
 
 
 def load(text: str, cls: type[Value]) -> Value:
     """The value of this class that ``dump`` wrote."""
-    return _CONVERTER.structure(json.loads(text), cls)
+    return structured(json.loads(text), cls)
+
+
+def structured(data: Any, cls: type[Value]) -> Value:
+    """The value of this class that ``plain`` took apart."""
+    return _CONVERTER.structure(data, cls)

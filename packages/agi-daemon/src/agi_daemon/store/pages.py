@@ -64,6 +64,7 @@ def newest_first(
     limit: int,
     token: str,
     where: Sequence[tuple[str, object]] = (),
+    columns: str = "*",
 ) -> tuple[list[sqlite3.Row], str]:
     """A page of rows after the place of ``token`` (empty: from the newest), and the next token.
 
@@ -73,6 +74,7 @@ def newest_first(
         limit: The most rows.
         token: The token of the page before.
         where: Conditions of ours such as ``("app = ?", name)``.
+        columns: What to read of the rows, ``number`` among it; never text of a caller.
 
     Raises:
         RequestInvalidError: The token is none of this table and these conditions.
@@ -81,7 +83,7 @@ def newest_first(
     conditions = [*where, ("number < ?", int(before))] if before else list(where)
     clause = " AND ".join(text for text, _ in conditions) or "1"
     values = [value for _, value in conditions]
-    sql = f"SELECT * FROM {table} WHERE {clause} ORDER BY number DESC LIMIT ?"  # noqa: S608
+    sql = f"SELECT {columns} FROM {table} WHERE {clause} ORDER BY number DESC LIMIT ?"  # noqa: S608
     rows = connection.execute(sql, (*values, limit + 1)).fetchall()
     if len(rows) <= limit:
         return rows, ""

@@ -127,12 +127,13 @@ class Crew:
                 self._hand(seat, slot)
 
     def evacuate(self, lost: Slot, reason: str) -> None:
-        """Move what waits in a slot to those that have the least to do.
+        """Move what waits in a slot to those that have the least to do, the heaviest first.
 
         Where none is left that runs anything now, it stays.
         """
         others = [slot for slot in self.slots.values() if slot.staffed and slot is not lost]
-        for partition in lost.queue.drain() if others else ():
+        waiting = list(lost.queue.drain()) if others else []
+        for partition in sorted(waiting, key=lambda each: each.weight, reverse=True):
             self._move(partition.id, lost, min(others, key=lambda slot: slot.load), reason)
 
     # Slots.

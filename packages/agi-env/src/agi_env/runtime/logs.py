@@ -12,25 +12,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agi_env.runtime import bounded_log
+from agi_env.runtime.supervision import LOG_FILE
 
 LOGS_DIRECTORY = "logs"
+WORKERS_DIRECTORY = "workers"
+"""Where each worker of this host has a directory of its own, with its lock and its records."""
 _LOG = re.compile(r"(?P<kind>[a-z]+)(?P<rest>.*)\.log(\.\d+)?")
 _PIECE_CHARACTERS = 64 * 1024
 
 
 def log_names(run_dir: Path) -> list[str]:
     """The logs of a run that have anything in them, the runner's first."""
-    folder = run_dir / LOGS_DIRECTORY
-    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
-    logs = [name for name in names if _LOG.fullmatch(name) and bounded_log.tail(folder / name, 1)]
-    return sorted(logs, key=lambda name: (not name.startswith("runner"), name))
+    names = [name for name, path in _paths(run_dir).items() if bounded_log.tail(path, 1)]
+    return sorted(names, key=lambda name: (not name.startswith("runner"), name))
 
 
 def pieces(run_dir: Path, name: str) -> Iterator[str]:
     """The text of one log in pieces, never cut inside a character."""
-    text = bounded_log.read(run_dir / LOGS_DIRECTORY / name).decode(errors="replace")
+    text = bounded_log.read(_paths(run_dir)[name]).decode(errors="replace")
     for start in range(0, len(text), _PIECE_CHARACTERS):
         yield text[start : start + _PIECE_CHARACTERS]
+
+
+def _paths(run_dir: Path) -> dict[str, Path]:
+    folder, workers = run_dir / LOGS_DIRECTORY, run_dir / WORKERS_DIRECTORY
+    own = folder.iterdir() if folder.is_dir() else ()
+    theirs = workers.iterdir() if workers.is_dir() else ()
+    return {
+        **{path.name: path for path in own if _LOG.fullmatch(path.name)},
+        **{f"worker-{each.name}.log": each / LOG_FILE for each in theirs},
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:

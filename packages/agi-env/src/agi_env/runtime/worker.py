@@ -22,6 +22,7 @@ from agi_env.errors import (
     ConflictError,
     InternalError,
     OutOfTimeError,
+    RefusedError,
     RequestInvalidError,
     StateUnreadableError,
 )
@@ -40,8 +41,12 @@ from agi_env.runtime.spec import SPEC_FILE, RunSpec
 if TYPE_CHECKING:
     from agi_env.runtime.dask_worker import DaskWorker
 
-JOIN_S = 60.0
-"""Seconds until somebody has to say which runner this worker is for."""
+JOIN_S = 20.0
+"""Seconds until somebody has to say which runner this worker is for.
+
+A daemon that is killed right after it started a worker, for a run that settles meanwhile, leaves
+nobody who would send the worker home: this is how long it is there for nothing.
+"""
 RENEWALS = 5
 """How often a lease is renewed in its time."""
 
@@ -100,7 +105,7 @@ class Worker:
 
         Raises:
             OutOfTimeError: Nobody told, or the runner does not answer.
-            ConflictError: The slot is lost.
+            ConflictError, RefusedError: The slot is lost, or the runner is.
         """
         async with control.serve(self._directory, self._obey):
             await asyncio.wait(
@@ -148,8 +153,10 @@ class Worker:
         files = KeyFiles(self._keys)
         self._dask = self._connection(scheduler, epoch, files)
         try:
-            await self._dask.connect()
-            await self._hold(epoch)
+            if await self._connected():
+                await self._hold(epoch)
+            if self._why is not None:
+                raise self._why
         finally:
             await self._executors.close()
             await self._dask.close()
@@ -169,6 +176,20 @@ class Worker:
         )
         return made
 
+    async def _connected(self) -> bool:
+        """Connect to the runner, unless this worker is to end first."""
+        connecting = asyncio.create_task(self._dask.connect(), name="connecting")
+        try:
+            waiting = (self._ended, connecting)
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.done():
+                return False
+            connecting.result()
+            return True
+        finally:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+
     async def _hold(self, epoch: int) -> None:
         """Keep the slot until it is lost or nobody needs it."""
         asking = asyncio.create_task(self._ask(epoch), name="lease")
@@ -180,8 +201,8 @@ class Worker:
             for task in (asking, broken):
                 task.cancel()
             await asyncio.gather(asking, broken, return_exceptions=True)
-        if self._why is not None:
-            raise self._why
+        if not self._ended.done():
+            raise RefusedError("the runner is gone")
 
     async def _ask(self, epoch: int) -> None:
         """Ask for a lease and renew it; when it is over by our own clock, that is the end."""

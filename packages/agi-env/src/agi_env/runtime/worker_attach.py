@@ -33,10 +33,10 @@ from agi_env.runtime import control, process_tree, supervisor
 from agi_env.runtime.attach import say
 from agi_env.runtime.cluster_keys import ClusterKeys
 from agi_env.runtime.identity import Identity
+from agi_env.runtime.logs import WORKERS_DIRECTORY
 from agi_env.runtime.stdin_lines import StdinLines
 
 USAGE = "python -m agi_env.runtime.worker_attach RUN_DIR --slot N"
-WORKERS_DIRECTORY = "workers"
 
 _KEYS_S = 10.0
 _CONTROL_S = 2.0

@@ -1,0 +1,1 @@
+"""The manager side of an app that sleeps."""

@@ -1,0 +1,1 @@
+"""The worker side of an app that sleeps."""

@@ -1,0 +1,153 @@
+"""The daemon's line to the worker of one slot: it is started, started again, and sent home.
+
+``agi_env.runtime.worker_attach`` on the slot's host joins the living worker or starts one. Losing
+the line, or this daemon, never harms the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from attrs import frozen
+
+from agi_daemon.runs.record import RunRecord, SchedulerPlace
+from agi_daemon.runs.run_directory import place_of
+from agi_daemon.transport.host_transport import Channel, HostTransport
+from agi_env.errors import RefusedError, error_from
+from agi_env.runtime.cluster_keys import ClusterKeys
+
+SILENT_S = 2.0
+"""How long a worker that lost its slot may live on, before it is killed."""
+END_S = 5.0
+"""How long a worker may take to end when it is sent home, before it is killed."""
+
+
+@frozen(kw_only=True)
+class Post:
+    """Where a worker is to be.
+
+    Attributes:
+        transport: The slot's host.
+        record: The run.
+        slot: The slot.
+        keys: The run's keys.
+    """
+
+    transport: HostTransport
+    record: RunRecord
+    slot: int
+    keys: ClusterKeys
+
+    @property
+    def command(self) -> list[str]:
+        """What joins or starts the worker there."""
+        python = f"{self.record.build}/bin/python"
+        place = str(place_of(self.transport, self.record.run.id))
+        module = "agi_env.runtime.worker_attach"
+        return [python, "-m", module, place, "--slot", str(self.slot)]
+
+
+class SlotWorker:
+    """A line to the one worker of a slot, from its opening until the worker is gone."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._channel: Channel | None = None
+        self._told: SchedulerPlace | None = None
+        self._scheduler: SchedulerPlace | None = None
+        self._patience: asyncio.Task[None] | None = None
+
+    async def attend(self) -> str:
+        """Join or start the worker, and wait until it is gone.
+
+        Returns:
+            Why, in words; empty when its runner sent it home.
+
+        Raises:
+            AgiError: It cannot be started.
+        """
+        try:
+            async with await self._post.transport.open_channel(self._post.command) as channel:
+                await channel.send(self._post.keys.to_line())
+                self._channel, self._told = channel, None
+                await self._tell()
+                return await _gone(channel)
+        finally:
+            self._channel = None
+            await self._wait_no_more()
+
+    async def serve(self, scheduler: SchedulerPlace) -> None:
+        """Tell the worker, now or when it is there, which runner it is for."""
+        self._scheduler = scheduler
+        await self._tell()
+
+    async def has_joined(self) -> None:
+        """It has its slot."""
+        await self._wait_no_more()
+
+    async def has_lost(self) -> None:
+        """It lost its slot: it ends, or is stuck and does not."""
+        await self._wait_no_more()
+        if self._channel is not None:
+            self._patience = asyncio.create_task(
+                self._kill_after(SILENT_S), name=f"patience with slot {self._post.slot}"
+            )
+
+    async def send_home(self) -> None:
+        """The run is over: have it end."""
+        await self._wait_no_more()
+        if self._channel is not None:
+            await self._order(op="end")
+            self._patience = asyncio.create_task(
+                self._kill_after(END_S), name=f"patience with slot {self._post.slot}"
+            )
+
+    async def _tell(self) -> None:
+        where = self._scheduler
+        if where is not None and self._channel is not None and self._told != where:
+            self._told = where
+            await self._order(op="join", scheduler=where.address, epoch=where.epoch)
+
+    async def _order(self, **command: Any) -> None:
+        if self._channel is not None:
+            await self._channel.send(json.dumps(command).encode() + b"\n")
+
+    async def _kill_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._order(op="kill")
+
+    async def _wait_no_more(self) -> None:
+        patience, self._patience = self._patience, None
+        if patience is not None:
+            patience.cancel()
+            await asyncio.gather(patience, return_exceptions=True)
+
+
+async def _gone(channel: Channel) -> str:
+    async for line in channel.lines():
+        match _document(line):
+            case {"gone": dict(record)}:
+                return _words(record)
+            case {"gone": None}:
+                return "it was killed"
+            case {"error": {"code": str(code), "metadata": dict(metadata)}}:
+                raise error_from(code, metadata)
+    said = " ".join(channel.stderr_tail().decode(errors="replace").split())[-500:]
+    raise RefusedError(f"the line to it broke: {said or 'it said nothing'}")
+
+
+def _document(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:  # killed in the middle of it
+        return None
+
+
+def _words(record: dict[str, Any]) -> str:
+    if record.get("code") == 0:
+        return ""
+    if record.get("signal") is not None:
+        return f"signal {record['signal']} ended it"
+    return f"it exited with code {record.get('code')}"

@@ -1,0 +1,126 @@
+"""The workers of one run in a cluster mode: one for each slot, for as long as the run lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from agi_cluster.model.run import Run
+from agi_daemon.defects import defect
+from agi_daemon.log import get_log
+from agi_daemon.runs.attachment import Attachment
+from agi_daemon.runs.record import RunRecord, SchedulerPlace
+from agi_daemon.runs.slot_worker import Post, SlotWorker
+from agi_daemon.transport.host_transport import HostTransport
+from agi_env.errors import AgiError
+from agi_env.runtime.cluster_keys import ClusterKeys
+
+_log = get_log(__name__)
+
+MOST_STARTS = 5
+"""Starts of a worker in a row without a finished partition, after which its slot is given up."""
+FIRST_PAUSE_S = 0.1
+"""Seconds before a worker is started again; twice as long each time."""
+FAREWELL_S = 10.0
+"""How long all workers together may take to end, when the run is over."""
+
+
+class Workers:
+    """Keeps a worker at every slot while its context is open.
+
+    They are sent home when the run is settled; otherwise they are let go of and live on.
+    """
+
+    def __init__(
+        self,
+        record: RunRecord,
+        keys: ClusterKeys,
+        transport: Callable[[str], HostTransport],
+        line: Attachment,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            record: The run.
+            keys: The run's keys.
+            transport: How to act on each host.
+            line: The line to the runner, which is told of slots that are given up.
+        """
+        self._run = record.run
+        self._line = line
+        self._scheduler = record.scheduler
+        self._over = asyncio.Event()
+        self._starts = {slot.index: 0 for slot in record.resolution.slots}
+        self._workers = {
+            slot.index: SlotWorker(
+                Post(transport=transport(slot.host), record=record, slot=slot.index, keys=keys)
+            )
+            for slot in record.resolution.slots
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Workers:
+        for slot, worker in self._workers.items():
+            if self._scheduler is not None:
+                await worker.serve(self._scheduler)
+            keeping = asyncio.create_task(self._keep(slot, worker), name=f"worker of slot {slot}")
+            self._tasks.append(keeping)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._over.is_set():
+            for worker in self._workers.values():
+                await worker.send_home()
+            await asyncio.wait(self._tasks, timeout=FAREWELL_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def take(self, records: Sequence[Mapping[str, Any]], run: Run) -> None:
+        """Take note of what the run's journal says, and of the run as it is then."""
+        if run.state.settled:
+            self._over.set()
+        for record in records:
+            match record:
+                case {"kind": "scheduler_started", "address": str(address), "epoch": int(epoch)}:
+                    await self._meet(SchedulerPlace(address=address, epoch=epoch))
+                case {"kind": "slot_joined", "slot": int(slot)}:
+                    await self._workers[slot].has_joined()
+                case {"kind": "slot_lost", "slot": int(slot)}:
+                    await self._workers[slot].has_lost()
+                case {"kind": "partition_finished", "slot": int(slot)}:
+                    self._starts[slot] = 0
+
+    async def _meet(self, scheduler: SchedulerPlace) -> None:
+        for worker in self._workers.values():
+            await worker.serve(scheduler)
+
+    async def _keep(self, slot: int, worker: SlotWorker) -> None:
+        """Have a worker at a slot until the run is over or it is hopeless."""
+        while True:
+            reason = await self._attend(slot, worker)
+            if self._over.is_set() or not reason:
+                return
+            self._starts[slot] += 1
+            _log.warning("worker gone", run=self._run.id, slot=slot, reason=reason)
+            if self._starts[slot] >= MOST_STARTS:
+                await self._line.give_up_slot(slot, reason)
+                return
+            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (self._starts[slot] - 1))
+            if self._over.is_set():
+                return
+
+    async def _attend(self, slot: int, worker: SlotWorker) -> str:
+        try:
+            return await worker.attend()
+        except AgiError as error:
+            return error.what
+        except Exception as error:  # noqa: BLE001 - the boundary: logged, and the slot says it
+            return defect(error, where=f"run {self._run.id}, slot {slot}").what
