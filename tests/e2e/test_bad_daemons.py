@@ -78,7 +78,7 @@ def test_a_state_directory_that_cannot_be_used(
     assert what in error.what
     with pytest.raises(DaemonError) as caught:
         Client(Address.of_state(state)).__enter__()
-    assert caught.value.metadata.get("reason", caught.value.code) == code
+    assert caught.value.code == code
     line = programs(state).complaint(caught.value.code, "apps", "list")
     assert what in line and error.where in line
     after = contents(state)

@@ -11,7 +11,7 @@ import pytest
 
 from agi_cluster.client import Address, Client
 from agi_cluster.testing import running_daemon
-from agi_env.errors import DaemonStartError
+from agi_env.errors import StateUnreadableError
 
 
 def test_it_serves_survives_a_crash_and_is_gone_at_the_end():
@@ -50,7 +50,7 @@ def test_a_client_starts_the_default_daemon_and_says_why_it_cannot(short_state: 
     with running_daemon(short_state) as daemon:
         assert daemon.pid != pid
     (short_state / "store.sqlite3").write_bytes(b"no database" * 1000)
-    with pytest.raises(DaemonStartError, match="file is not a database"):
+    with pytest.raises(StateUnreadableError, match="file is not a database"):
         Client(address).__enter__()
 
 

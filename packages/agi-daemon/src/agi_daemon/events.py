@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from agi_cluster.model.event import Event
 from agi_daemon.store.store import Store
@@ -39,8 +39,7 @@ class Events:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._bells: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._blocks: dict[str, dict[int, Block]] = defaultdict(dict)
-        """What was read since a subject was last announced, for followers that are equally far."""
+        self._shared: dict[str, _Shared] = defaultdict(_Shared)
 
     def append(self, connection: sqlite3.Connection, subject: str, facts: Sequence[Fact]) -> int:
         """Number and store facts inside the caller's transaction; return the last number."""
@@ -54,7 +53,7 @@ class Events:
 
     def announce(self, subject: str) -> None:
         """Wake the watchers of a subject; call it once the transaction is committed."""
-        self._blocks.pop(subject, None)
+        self._shared.pop(subject, None)
         for bell in self._bells.get(subject, ()):
             bell.set()
 
@@ -85,6 +84,7 @@ class Events:
     ) -> AsyncIterator[Event]:
         """Yield the events after a number as they come, until ``until`` holds and all are told.
 
+        ``until`` is asked again only after the subject was announced, and for all who follow it.
         A slow reader holds nothing up: what it has not read yet stays in the store.
         """
         bell = asyncio.Event()
@@ -92,8 +92,8 @@ class Events:
         try:
             while True:
                 bell.clear()
-                ended = until()
-                while block := self._shared_block(subject, after):
+                ended = self._has_ended(subject, until)
+                while block := self._block(subject, after):
                     for event in block:
                         after = event.sequence
                         yield event
@@ -104,15 +104,30 @@ class Events:
             self._bells[subject].discard(bell)
             if not self._bells[subject]:
                 del self._bells[subject]
-                self._blocks.pop(subject, None)
+                self._shared.pop(subject, None)
 
-    def _shared_block(self, subject: str, sequence: int) -> Block:
-        blocks = self._blocks[subject]
+    def _has_ended(self, subject: str, until: Callable[[], bool]) -> bool:
+        shared = self._shared[subject]
+        if shared.ended is None:
+            shared.ended = until()
+        return shared.ended
+
+    def _block(self, subject: str, sequence: int) -> Block:
+        blocks = self._shared[subject].blocks
         if sequence not in blocks:
             blocks[sequence] = self.after(subject, sequence)
             if len(blocks) > _BLOCKS_SHARED:
                 del blocks[next(iter(blocks))]
         return blocks[sequence]
+
+
+@define
+class _Shared:
+    """What was read since a subject was last announced, for all of its followers."""
+
+    ended: bool | None = None
+    blocks: dict[int, Block] = field(factory=dict)
+    """The events after a number, for those followers that are equally far."""
 
 
 def _last(connection: sqlite3.Connection, subject: str) -> int:

@@ -17,6 +17,7 @@ from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.resolution import check_runnable
 from agi_daemon.apps.slots import for_mode
+from agi_daemon.completion import completed
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
@@ -67,10 +68,7 @@ class Installations:
             record = await self._ordered(request, dry_run=validate_only)
             if validate_only:
                 return record.installation
-            await self._store.write(self._accept(record, claim))
-            self._events.announce(record.subject)
-            self._admit(record)
-            return record.installation
+            return await completed(self._take_up(record, claim))
 
     async def get_installation(self, name: str) -> Installation:
         """One installation."""
@@ -140,6 +138,12 @@ class Installations:
             hosts=tuple(selection.workers),
             upgrade=request.upgrade,
         )
+
+    async def _take_up(self, record: InstallationRecord, claim: Claim) -> Installation:
+        await self._store.write(self._accept(record, claim))
+        self._events.announce(record.subject)
+        self._admit(record)
+        return record.installation
 
     def _admit(self, record: InstallationRecord) -> None:
         task = asyncio.create_task(self._carry_out(record), name=record.subject)
