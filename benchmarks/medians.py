@@ -50,10 +50,15 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
     return f"{each.median:.2f} ({each.low:.2f} to {each.high:.2f})"
 
 
-def cpu_seconds(pid: int) -> float:
-    """The processor time that a process has used so far, in all its threads."""
+def cpu_seconds(pid: int, *, children: bool = False) -> float:
+    """The processor time that a process has used so far, in all its threads.
+
+    Args:
+        pid: The process.
+        children: Count also what its children used that have ended.
+    """
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11 : 15 if children else 13])) / os.sysconf("SC_CLK_TCK")
 
 
 def load() -> str:
