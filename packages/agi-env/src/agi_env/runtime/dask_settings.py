@@ -20,8 +20,8 @@ SETTINGS: dict[str, Any] = {
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.events-cleanup-delay": "10s",
-    # No HTTP but the dashboard's; its pages are added when it is asked for.
-    "distributed.scheduler.http.routes": [],
+    # No HTTP but the dashboard's; its pages are added when it is asked for, these are their looks.
+    "distributed.scheduler.http.routes": ["distributed.http.statics"],
     "distributed.worker.http.routes": [],
     # A worker holds no data and runs no user code: nothing to profile, spill or terminate.
     "distributed.worker.profile.enabled": False,
