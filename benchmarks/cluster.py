@@ -4,7 +4,8 @@
 
 Times are wall seconds, medians of the rounds with the middle half. The aims are 2 s for a run of
 mode 4 with nothing to do, cold, and 0.5 s from the SIGKILL of a worker to its partition running
-elsewhere. Beside the first stands a run of mode 0 of the same app, in turns.
+elsewhere. Beside the first stands a run of mode 0 of the same app, and beside the spans of many
+small partitions those of mode 1, in turns.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ def whole_run(client: Client, mode: Mode, seconds: Sequence[float]) -> float:
     begun = time.perf_counter()
     settle(client, order(client, mode, seconds))
     return time.perf_counter() - begun
+
+
+def span(client: Client, mode: Mode, seconds: Sequence[float]) -> float:
+    """How long a run takes from its first partition's start to its last one's end."""
+    updates = [each for each, _ in client.watch_run(order(client, mode, seconds), verbose=3)]
+    events = [each for each in updates if isinstance(each, Event)]
+    started = [each.time for each in events if each.kind == "partition_started"]
+    finished = [each.time for each in events if each.kind == "partition_finished"]
+    assert len(finished) == len(seconds)
+    return (max(finished) - min(started)).total_seconds()
 
 
 def order(client: Client, mode: Mode, seconds: Sequence[float]) -> str:
@@ -98,10 +109,16 @@ def main() -> None:
         elsewhere = [takeover(daemon, client) for _ in range(rounds)]
         print("killed worker, running elsewhere after:", Medians.of(elsewhere).shown("s", 1))
         for milliseconds in (1, 10, 100):
-            times = [milliseconds / 1000] * (2000 // (milliseconds + 9))
-            took = whole_run(client, Mode.CLUSTER, times) - Medians.of(cluster).median
-            ideal = sum(times) / 2
-            print(f"partitions of {milliseconds} ms: {took:.2f} s, ideal {ideal:.2f} s")
+            seconds = [milliseconds / 1000] * (2000 // (milliseconds + 9))
+            cluster, pool = alternating(
+                3,
+                lambda each=seconds: span(client, Mode.CLUSTER, each),
+                lambda each=seconds: span(client, Mode.POOL, each),
+            )
+            each = sum(seconds) / 2
+            print(f"{len(seconds)} partitions of {milliseconds} ms, {each:.2f} s in each slot:")
+            print("  mode 4:", Medians.of(cluster).shown("s", 1))
+            print("  mode 1:", Medians.of(pool).shown("s", 1))
         print(load())
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agi_env.runtime.causes import EndCause, EndKind
 from agi_env.runtime.cluster_spec import ClusterSpec
-from agi_env.runtime.dispatch import Dispatch, Phase
+from agi_env.runtime.dispatch import Dispatch
 from agi_env.runtime.dispatch_events import (
     CancelRequested,
     Event,
@@ -40,6 +40,7 @@ from agi_env.runtime.dispatch_instructions import (
     StartExecutor,
     StopExecutor,
 )
+from agi_env.runtime.dispatch_phase import Phase
 from agi_env.runtime.history import History
 from agi_env.runtime.partitions import Partition
 from agi_env.runtime.spec import RunPlan, RunSpec, SlotSpec

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from enum import IntEnum
 from typing import Any
 
 from agi_env.errors import AgiError, error_from
@@ -29,21 +28,12 @@ from agi_env.runtime.dispatch_instructions import (
     RunState,
     Settle,
 )
+from agi_env.runtime.dispatch_phase import Phase
 from agi_env.runtime.executor_seat import Handed, Seat, SeatState
 from agi_env.runtime.history import Accepted, History
 from agi_env.runtime.ledger import Ledger
 from agi_env.runtime.slot import Slot
 from agi_env.runtime.spec import RunPlan, RunSpec
-
-
-class Phase(IntEnum):
-    """How far a run has come."""
-
-    RUNNING = 1
-    REDUCING = 2
-    STOPPING = 3
-    PUBLISHING = 4
-    SETTLED = 5
 
 
 class Dispatch:

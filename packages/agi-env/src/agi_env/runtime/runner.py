@@ -20,7 +20,8 @@ from agi_env.errors import AgiError, InternalError, RequestInvalidError, StateUn
 from agi_env.runtime import attempt, control, executor_messages, verdict
 from agi_env.runtime import dispatch_events as events
 from agi_env.runtime import dispatch_instructions as instructions
-from agi_env.runtime.dispatch import Dispatch, Phase
+from agi_env.runtime.dispatch import Dispatch
+from agi_env.runtime.dispatch_phase import Phase
 from agi_env.runtime.executors import LOGS_DIRECTORY, Executors, LocalExecutors
 from agi_env.runtime.history import History
 from agi_env.runtime.interpreter import Interpreter
