@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,14 +27,15 @@ from agi_cluster.model.event import Event
 from agi_cluster.model.requests import StartRun
 from agi_cluster.model.run import Run, RunState
 from agi_cluster.model.selection import THIS_MACHINE, Selection
-from agi_cluster.testing import running_daemon
+from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_env.mode import Mode
 
 SIXTEEN = Path(__file__).parent / "apps" / "sixteen_project"
-COUNTS = {1.0: 1000, 10.0: 200, 100.0: 20}
+COUNTS = {1.0: 500, 10.0: 100, 100.0: 20}
 """Partitions for each executor, by their milliseconds."""
 CORES = len(os.sched_getaffinity(0))
 EVERYTHING = 3
+END_S = 30.0
 
 BARE = """
 import sys, time
@@ -75,11 +77,11 @@ class Measured:
     cpu: float
 
 
-def run(client: Client, daemon_pid: int, case: Case, each: int, spin_ms: float) -> Measured:
+def run(daemon: RunningDaemon, client: Client, case: Case, each: int, spin_ms: float) -> Measured:
     """Execute a run and take its times from its journal."""
     args = {"partitions": each * case.executors, "spin_ms": spin_ms}
     selection = Selection(workers={THIS_MACHINE: case.executors}, cores_per_slot=1)
-    before = cpu_seconds(daemon_pid, children=True)
+    before = cpu_seconds(daemon.pid, children=True)
     request = StartRun(app=str(SIXTEEN), mode=case.mode, args=args, selection=selection)
     updates = client.watch_run(client.start_run(request).id, verbose=EVERYTHING)
     seen = [update for update, _ in updates]
@@ -88,8 +90,17 @@ def run(client: Client, daemon_pid: int, case: Case, each: int, spin_ms: float) 
     events = [update for update in seen if isinstance(update, Event)]
     begun = min(event.time for event in events if event.kind == "partition_started")
     ended = max(event.time for event in events if event.kind == "partition_finished")
-    cpu = cpu_seconds(daemon_pid, children=True) - before
+    await_end(daemon)
+    cpu = cpu_seconds(daemon.pid, children=True) - before
     return Measured((ended - begun).total_seconds(), cpu)
+
+
+def await_end(daemon: RunningDaemon) -> None:
+    """Wait until the daemon has no processes: what they used is known only then."""
+    deadline = time.monotonic() + END_S
+    while len(daemon.processes()) > 1:
+        assert time.monotonic() < deadline, daemon.processes()
+        time.sleep(0.05)
 
 
 def bare_processes(executors: int) -> Floor:
@@ -117,14 +128,14 @@ def bare_processes(executors: int) -> Floor:
     return seconds
 
 
-def compare(client: Client, daemon_pid: int, case: Case, spin_ms: float, rounds: int) -> None:
+def compare(daemon: RunningDaemon, client: Client, case: Case, spin_ms: float, rounds: int) -> None:
     """Print one line."""
     each = COUNTS[spin_ms]
     taken: list[float] = []
 
     def ours() -> float:
-        small = run(client, daemon_pid, case, 1, spin_ms)
-        whole = run(client, daemon_pid, case, each, spin_ms)
+        small = run(daemon, client, case, 1, spin_ms)
+        whole = run(daemon, client, case, each, spin_ms)
         more = (each - 1) * case.executors
         taken.append((whole.cpu - small.cpu) / more - spin_ms / 1000)
         return whole.seconds
@@ -148,7 +159,7 @@ def main() -> None:
     with running_daemon() as daemon, daemon.client() as client:
         for case in cases:
             for spin_ms in COUNTS:
-                compare(client, daemon.pid, case, spin_ms, rounds)
+                compare(daemon, client, case, spin_ms, rounds)
         print(load())
 
 
