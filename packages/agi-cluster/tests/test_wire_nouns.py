@@ -49,6 +49,7 @@ from agi_env.errors import (
     SlotsInvalidError,
 )
 from agi_env.mode import Mode
+from agi_env.scheduler_address import is_host
 
 text = st.text(max_size=8)
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=8)
@@ -63,7 +64,7 @@ optional = st.none() | moments
 selections = st.builds(
     Selection,
     scheduler=text,
-    workers=st.dictionaries(names, st.integers(1, 100), max_size=3),
+    workers=st.dictionaries(names.filter(is_host), st.integers(1, 100), max_size=3),
     cores_per_slot=counts,
 )
 

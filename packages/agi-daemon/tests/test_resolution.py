@@ -27,6 +27,13 @@ def test_a_slot_count_is_a_whole_number_of_one_or_more(slots: object) -> None:
         Selection(workers={"h1": slots})  # type: ignore[dict-item]
 
 
+@pytest.mark.parametrize("host", ["-x", "a b", ""])
+def test_a_map_names_hosts(host: str) -> None:
+    with pytest.raises(SlotsInvalidError, match="is no host"):
+        Selection(workers={host: 1})
+    assert Selection(workers={"::1": 2, "h": 1}).workers == {"::1": 2, "h": 1}
+
+
 def test_plain_mode_is_one_executor_with_the_threads_of_one_slot() -> None:
     slots = slots_of(Selection(workers={"127.0.0.1": 2}), Mode.PLAIN, cores_of)
     assert [(s.cores, s.executors, s.threads) for s in slots] == [(4, 1, 4)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agi_env.errors import InvalidInputError, SettingsInvalidError, SlotsInvalidError
 from agi_env.mode import Mode
-from agi_env.settings import Difference, Settings, check_workers
+from agi_env.settings import Difference, Settings
 from agi_env.verbosity import Verbosity
 
 FULL: dict[str, Any] = {
@@ -80,8 +80,6 @@ def test_a_slot_count_is_a_whole_number_of_1_or_more(slots: object) -> None:
     with pytest.raises(SlotsInvalidError, match=r'cluster.workers."1.2.3.4" must be') as caught:
         Settings.from_data({"cluster": {"workers": {"1.2.3.4": slots}}})
     assert caught.value.metadata == {"key": 'cluster.workers."1.2.3.4"'}
-    with pytest.raises(SlotsInvalidError):
-        check_workers({"1.2.3.4": slots})
 
 
 @pytest.mark.parametrize(
@@ -125,13 +123,6 @@ def test_a_key_that_cannot_be_used_is_named(name: str, value: object) -> None:
 def test_tables_and_arguments_are_checked(data: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsInvalidError, match=words):
         Settings.from_data(data)
-
-
-@pytest.mark.parametrize("workers", [{}, {"-x": 1}, {"a b": 1}, {"": 1}])
-def test_a_map_of_workers_names_hosts(workers: dict[str, object]) -> None:
-    with pytest.raises(SlotsInvalidError):
-        check_workers(workers)
-    assert check_workers({"::1": 2, "h": 1}) == {"::1": 2, "h": 1}
 
 
 def test_the_digest_depends_on_values_alone() -> None:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
-from agi_env.errors import SlotsInvalidError
 from agi_env.mode import Mode
 from agi_env.scheduler_address import SchedulerAddress
-from agi_env.settings_schema import dotted, problems, worker_problems
+from agi_env.settings_schema import dotted, problems
 from agi_env.verbosity import Verbosity
 
 THIS_MACHINE = "127.0.0.1"
@@ -145,19 +144,6 @@ class Settings:
 
 _CLUSTER_FIELDS = tuple(f.name for f in fields(Settings) if f.name != "args")
 _SECONDS = ("partition_timeout", "run_timeout")
-
-
-def check_workers(workers: Mapping[str, object]) -> dict[str, int]:
-    """The map of hosts to slots that a caller gave, when it can be used.
-
-    Raises:
-        SlotsInvalidError: It is empty, or a slot count is no whole number of 1 or more.
-    """
-    if not workers:
-        raise SlotsInvalidError("the map of workers is empty")
-    for problem in worker_problems(workers):
-        raise problem.error(problem.what, metadata={"key": dotted(problem.key)})
-    return {host: slots for host, slots in workers.items() if isinstance(slots, int)}
 
 
 def _flat(settings: Settings) -> Iterator[tuple[tuple[str, ...], object]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from agi_env.errors import SlotsInvalidError
+from agi_env.scheduler_address import is_host
 
 THIS_MACHINE = "127.0.0.1"
 """The address of the manager as a Host."""
@@ -18,9 +19,16 @@ def checked_workers(workers: Mapping[str, object]) -> dict[str, int]:
     """The map of hosts to slots, if every count is a whole number of at least 1.
 
     Raises:
-        SlotsInvalidError: A count is none; the message names host and value.
+        SlotsInvalidError: A count is none, or a key can be no host; the message names both.
     """
     for host, slots in workers.items():
+        if not is_host(host):
+            raise SlotsInvalidError(
+                f"{host!r} is no host",
+                where="workers",
+                remedy="Give names or addresses of hosts",
+                metadata={"host": host},
+            )
         if isinstance(slots, bool) or not isinstance(slots, int) or slots < 1:
             raise SlotsInvalidError(
                 f"{slots!r} is no slot count", where=f"workers[{host!r}]", metadata={"host": host}

@@ -6,7 +6,6 @@ from attrs import evolve, frozen
 
 from agi_cluster.model.run import Run, RunState
 from agi_daemon.apps.resolution import Resolution
-from agi_env.errors import AgiError
 
 
 @frozen(kw_only=True)
@@ -51,7 +50,3 @@ class RunRecord:
     def moved(self, state: RunState) -> RunRecord:
         """The record in another state."""
         return evolve(self, run=evolve(self.run, state=state))
-
-    def failed(self, error: AgiError) -> RunRecord:
-        """The record with the error that ends it; settling it is the store's step."""
-        return evolve(self, run=evolve(self.run, error=error))

@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 from uv import find_uv_bin
 
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.transport.child_process import (
     kill_group,
     release_pipes,
@@ -23,9 +24,6 @@ from agi_daemon.transport.host_transport import DEFAULT_OUTPUT_BYTES, Completed,
 from agi_env.atomic_file import write_atomically
 from agi_env.errors import HostCommandTimeoutError, NotFoundError, OutputTooLargeError
 from agi_env.paths import private_directory
-
-LOCAL_HOST = "127.0.0.1"
-"""The name under which this machine is a host."""
 
 _LINE_BYTES = 8 * 1024 * 1024
 _TAIL_PIECES = 16
@@ -112,7 +110,7 @@ class LocalTransport:
     """
 
     def __init__(
-        self, root: Path, *, host: str = LOCAL_HOST, python: str = "", uv: str = ""
+        self, root: Path, *, host: str = THIS_MACHINE, python: str = "", uv: str = ""
     ) -> None:
         self._host = host
         self._root = PurePosixPath(root)
