@@ -137,10 +137,10 @@ class SshFailure:
 
     def not_started(self, name: str, reason: str) -> AgiError:
         """The command cannot be started there."""
-        kind = {"uv": UvMissingError, "python": PythonMissingError}.get(_kind_of(name), RefusedError)
-        return kind(
-            f"{name} cannot be started: {reason}", where=self._host, metadata=self._facts()
+        kind = {"uv": UvMissingError, "python": PythonMissingError}.get(
+            _kind_of(name), RefusedError
         )
+        return kind(f"{name} cannot be started: {reason}", where=self._host, metadata=self._facts())
 
     def _unresolved(self, at: Route, reason: str) -> HostUnresolvedError:
         return HostUnresolvedError(

@@ -53,7 +53,9 @@ class SshRun:
     def _watch(self, process: SshProcess, quiet: asyncio.Timeout) -> None:
         idle_s, clock = self.idle_s, asyncio.get_running_loop().time
         if idle_s is not None:
-            process.on_move = lambda: None if quiet.expired() else quiet.reschedule(clock() + idle_s)
+            process.on_move = lambda: (
+                None if quiet.expired() else quiet.reschedule(clock() + idle_s)
+            )
             process.on_move()
 
     async def _talk(self, process: SshProcess) -> bytes:
@@ -75,7 +77,9 @@ class SshRun:
         while piece := await process.read():
             collected += piece
             if len(collected) > self.max_output_bytes:
-                raise OutputTooLargeError(f"a command wrote more than {self.max_output_bytes} bytes")
+                raise OutputTooLargeError(
+                    f"a command wrote more than {self.max_output_bytes} bytes"
+                )
             if self.on_line:
                 *lines, partial = (partial + piece).split(b"\n")
                 for line in lines:
