@@ -19,7 +19,7 @@ from typing import Any
 
 import asyncssh
 
-PASSWORD = "correct horse"  # noqa: S105 - it opens nothing else
+PASSWORD = "correct horse"
 STOP_S = 20.0
 
 
@@ -97,7 +97,7 @@ async def serve(home: Path) -> None:
     key = asyncssh.generate_private_key("ssh-ed25519")
     server = await asyncssh.create_server(
         lambda: _Server(home),
-        "0.0.0.0",  # noqa: S104 - every address of the loopback is a host
+        "0.0.0.0",
         0,
         server_host_keys=[key],
         process_factory=lambda process: carry_out(process, home),
