@@ -73,6 +73,11 @@ class Host:
         self._broken: list[Broken] = []
 
     @property
+    def boot(self) -> int:
+        """Which boot this is; 0 while it is off. What was mounted in one is gone in the next."""
+        return self.machine.boot
+
+    @property
     def name(self) -> str:
         """Its name, which only the hosts know."""
         return self.place.name
@@ -178,8 +183,15 @@ class Host:
         return programs.run(*words, timeout_s=timeout_s, check=check)
 
     def fault(self, fault: Fault) -> Broken:
-        """Break it; what is returned undoes that, as does `heal`."""
-        broken = Broken(contextmanager(fault)(self), self._undo)
+        """Break it; what is returned undoes that, as does `heal`.
+
+        A host that could be broken in part only is powered off, so that nothing of it stays.
+        """
+        try:
+            broken = Broken(contextmanager(fault)(self), self._undo)
+        except BaseException:
+            self.power_off()
+            raise
         self._broken.append(broken)
         return broken
 
