@@ -38,7 +38,7 @@ def make_private(directory: str) -> None:
         os.mkdir(directory, 0o700)
     status = os.stat(directory)
     if status.st_uid != os.geteuid():
-        raise PermissionError(1, "the directory belongs to user %d" % status.st_uid)
+        raise PermissionError(1, f"the directory belongs to user {status.st_uid}")
     if stat.S_IMODE(status.st_mode) != 0o700:
         os.chmod(directory, 0o700)
 
@@ -53,7 +53,7 @@ def make_parents(directory: str) -> None:
 def replace(path: str, data: bytes) -> None:
     """Write a file of mode 0600 in one step."""
     folder, name = os.path.split(path)
-    draft = os.path.join(folder, ".%s.%d-%s" % (name, os.getpid(), os.urandom(6).hex()))
+    draft = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(6).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

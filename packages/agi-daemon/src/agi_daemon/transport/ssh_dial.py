@@ -65,7 +65,7 @@ class Dialling:
             HostError: It cannot be; the code says why.
             InvalidInputError: The user's configuration cannot be understood.
         """
-        known = ([asyncssh.import_public_key(pinned.to_line())], [], [])
+        known: Any = ([asyncssh.import_public_key(pinned.to_line())], [], [])
 
         async def enter(route: Route, via: _Connection | None) -> Line:
             refused = _Refusal(lambda shown: self._failure.changed_key(pinned, shown))
