@@ -6,7 +6,7 @@ one after the other. The answer is one line of JSON, with what the system refuse
 """
 
 # pathlib would double the time that this takes.
-# ruff: noqa: PTH102, PTH105, PTH108, PTH111, PTH112, PTH118, PTH120, PTH101, PTH116, T201
+# ruff: noqa: PTH102, PTH105, PTH108, PTH111, PTH110, PTH118, PTH120, PTH101, PTH116, T201
 from __future__ import annotations
 
 import json
@@ -33,19 +33,19 @@ def main() -> None:
 
 def make_private(directory: str) -> None:
     """Make a directory 0700 with any parents it lacks; one that is open to others is closed."""
-    if not os.path.isdir(directory):
+    if not os.path.exists(directory):
         make_parents(os.path.dirname(directory))
         os.mkdir(directory, 0o700)
     status = os.stat(directory)
     if status.st_uid != os.geteuid():
-        raise PermissionError(1, "the directory belongs to user %d" % status.st_uid)
+        raise PermissionError(1, f"the directory belongs to user {status.st_uid}")
     if stat.S_IMODE(status.st_mode) != 0o700:
         os.chmod(directory, 0o700)
 
 
 def make_parents(directory: str) -> None:
     """Make what is missing of a path, 0700."""
-    if not os.path.isdir(directory):
+    if not os.path.exists(directory):
         make_parents(os.path.dirname(directory))
         os.mkdir(directory, 0o700)
 
@@ -53,7 +53,7 @@ def make_parents(directory: str) -> None:
 def replace(path: str, data: bytes) -> None:
     """Write a file of mode 0600 in one step."""
     folder, name = os.path.split(path)
-    draft = os.path.join(folder, ".%s.%d-%s" % (name, os.getpid(), os.urandom(6).hex()))
+    draft = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(6).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -30,6 +30,7 @@ from agi_env.errors import (
 )
 
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+_MISSING: dict[str, type[AgiError]] = {"uv": UvMissingError, "python": PythonMissingError}
 
 
 class SshFailure:
@@ -46,24 +47,28 @@ class SshFailure:
 
     def of_way(self, at: Route, error: OSError | asyncssh.Error) -> AgiError:
         """The host, or one to jump through, cannot be connected to."""
+        if isinstance(error, socket.gaierror):
+            return self._unresolved(at, error.strerror or str(error))
+        return self._unreachable(at, self._reason(error))
+
+    def _reason(self, error: OSError | asyncssh.Error) -> str:
         match error:
-            case socket.gaierror():
-                return self._unresolved(at, error.strerror or str(error))
             case ConnectionRefusedError():
-                return self._unreachable(at, "nothing listens at that port")
+                reason = "nothing listens at that port"
             case TimeoutError():
-                return self._unreachable(at, f"no answer within {self._ssh.connect_s:g} s")
-            case OSError() if error.errno in _NO_ROUTE:
-                return self._unreachable(at, f"there is no way to it: {error.strerror}")
+                reason = f"no answer within {self._ssh.connect_s:g} s"
             case OSError():
-                return self._unreachable(at, error.strerror or str(error))
+                way = "there is no way to it: " if error.errno in _NO_ROUTE else ""
+                reason = f"{way}{error.strerror or error}"
             case asyncssh.ChannelOpenError():
-                return self._unreachable(at, f"the jump host cannot connect to it: {error.reason}")
+                reason = f"the jump host cannot connect to it: {error.reason}"
             case asyncssh.ConnectionLost():
-                return self._unreachable(at, "it closed the connection before the login")
+                reason = "it closed the connection before the login"
             case asyncssh.DisconnectError():
-                return self._unreachable(at, f"it does not talk as an SSH server: {error.reason}")
-        return self._unreachable(at, str(error))
+                reason = f"it does not talk as an SSH server: {error.reason}"
+            case _:
+                reason = str(error)
+        return reason
 
     def changed_key(self, pinned: HostKey, shown: HostKey) -> HostKeyChangedError:
         """It shows another key than the accepted one."""
@@ -137,9 +142,7 @@ class SshFailure:
 
     def not_started(self, name: str, reason: str) -> AgiError:
         """The command cannot be started there."""
-        kind = {"uv": UvMissingError, "python": PythonMissingError}.get(
-            _kind_of(name), RefusedError
-        )
+        kind = _MISSING.get(PurePosixPath(name).name.rstrip("0123456789."), RefusedError)
         return kind(f"{name} cannot be started: {reason}", where=self._host, metadata=self._facts())
 
     def _unresolved(self, at: Route, reason: str) -> HostUnresolvedError:
@@ -181,10 +184,6 @@ def _what_was_tried(ring: Keyring, tried: Sequence[str], password: bool) -> str:
     if ring.unusable:
         words.append(f"{', '.join(ring.unusable)} cannot be used")
     return "; ".join(words)
-
-
-def _kind_of(name: str) -> str:
-    return PurePosixPath(name).name.rstrip("0123456789.")
 
 
 def _text(said: bytes) -> str:

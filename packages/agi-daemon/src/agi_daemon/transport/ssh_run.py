@@ -35,28 +35,32 @@ class SshRun:
             AgiError: As ``HostTransport.run`` says, and ``HostError`` for what happens on the way.
         """
         command = SshCommand.of(self.argv, self.env)
-        quiet = asyncio.timeout(None)
+        quiet, process = asyncio.timeout(None), None
         try:
             async with asyncio.timeout(self.deadline_s), quiet:
                 process = await pool.start(command)
-                try:
-                    self._watch(process, quiet)
-                    output = await self._talk(process)
-                    return self._completed(process, command, output, pool)
-                finally:
-                    await pool.end(process)
+                self._watch(process, quiet)
+                output = await self._talk(process)
+            return self._completed(process, command, output, pool)
         except TimeoutError:
             late = f"did not end in {self.deadline_s:g} s"
             fault = "made no progress" if quiet.expired() else late
             raise killed_error(self.argv, fault, self.host) from None
+        finally:
+            if process is not None:
+                await pool.end(process)
 
     def _watch(self, process: SshProcess, quiet: asyncio.Timeout) -> None:
         idle_s, clock = self.idle_s, asyncio.get_running_loop().time
-        if idle_s is not None:
-            process.on_move = lambda: (
-                None if quiet.expired() else quiet.reschedule(clock() + idle_s)
-            )
-            process.on_move()
+        if idle_s is None:
+            return
+
+        def moved() -> None:
+            if not quiet.expired():
+                quiet.reschedule(clock() + idle_s)
+
+        process.on_move = moved
+        moved()
 
     async def _talk(self, process: SshProcess) -> bytes:
         try:
@@ -70,16 +74,16 @@ class SshRun:
             while isinstance(first, BaseExceptionGroup):
                 first = first.exceptions[0]
             raise first from None
+        finally:
+            process.on_move = lambda: None
         return output
 
     async def _collected(self, process: SshProcess) -> bytes:
-        collected, partial = bytearray(), b""
+        collected, partial, limit = bytearray(), b"", self.max_output_bytes
         while piece := await process.read():
             collected += piece
-            if len(collected) > self.max_output_bytes:
-                raise OutputTooLargeError(
-                    f"a command wrote more than {self.max_output_bytes} bytes"
-                )
+            if len(collected) > limit:
+                raise OutputTooLargeError(f"a command wrote more than {limit} bytes")
             if self.on_line:
                 *lines, partial = (partial + piece).split(b"\n")
                 for line in lines:
