@@ -20,7 +20,9 @@ from agi_cluster.model.services import (
 from agi_daemon.apps.registry import Apps
 from agi_daemon.daemon_info import ThisDaemon
 from agi_daemon.events import Events
+from agi_daemon.hosts.host_users import users_of
 from agi_daemon.hosts.hosts import Hosts
+from agi_daemon.hosts.reach import SshReach
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
@@ -73,9 +75,11 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
     try:
         events, requests = Events(store), Requests(store)
         apps = Apps(store, requests, settings.state)
-        hosts = Hosts(LocalTransport(host_root(settings.state)))
-        leases = CoreLeases(hosts.cores)
+        reach = SshReach(settings.ssh)
+        hosts = Hosts(store, requests, LocalTransport(host_root(settings.state)), reach)
+        leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
+        hosts.users = lambda address: store.read(lambda db: users_of(db, address))
         builds = Builds(Installer(settings.state), hosts.transport)
         plans = Plans(store, requests, apps, hosts, builds)
         installations = Installations(

@@ -24,7 +24,7 @@ _CHECK_DEADLINE_S = 60.0
 _REALISE_DEADLINE_S = 3600.0
 _REALISE_IDLE_S = 1000.0  # longer than the longest step of a build may be silent
 
-_START = """
+START = """
 import json, sys
 stream = sys.stdin.buffer
 for name, source in json.loads(stream.readline()):
@@ -32,6 +32,7 @@ for name, source in json.loads(stream.readline()):
     exec(compile(source, name, "exec"), module.__dict__)
 module.main(stream)
 """
+"""The program that reads the others, see ``agi_daemon.install.on_host``."""
 
 OnStep = Callable[[str, Mapping[str, Any]], None]
 
@@ -152,7 +153,7 @@ class HostAgent:
 
     def _prelude(self, command: str, request: Mapping[str, Any]) -> bytes:
         place = {"root": str(self._transport.root), "uv": self._transport.uv}
-        return _modules(command) + json.dumps({**place, **request}).encode() + b"\n"
+        return modules(command) + json.dumps({**place, **request}).encode() + b"\n"
 
     def _answer(self, done: Completed) -> dict[str, Any]:
         host = self._transport.host
@@ -166,7 +167,8 @@ class HostAgent:
 
 
 @cache
-def _modules(command: str) -> bytes:
+def modules(command: str) -> bytes:
+    """What a command needs of us on the host, as the first line that it reads."""
     folder = resources.files(_PACKAGE)
     sources = [
         (f"{_PACKAGE}.{name}", folder.joinpath(f"{name}.py").read_text()) for name in SENT[command]
@@ -175,7 +177,7 @@ def _modules(command: str) -> bytes:
 
 
 def _argv(python: str) -> list[str]:
-    return [python or sys.executable, "-I", "-S", "-c", _START]
+    return [python or sys.executable, "-I", "-S", "-c", START]
 
 
 async def _stream(

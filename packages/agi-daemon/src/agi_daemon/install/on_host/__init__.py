@@ -16,6 +16,7 @@ answer, or ``{"error": {"code", "metadata"}}``.
 """
 
 SENT = {
+    "survey": ("talk", "files", "command", "facts", "survey"),
     "check": ("talk", "files", "command", "facts", "check"),
     "realise": ("talk", "files", "command", "facts", "check", "bytecode", "build", "realise"),
 }
