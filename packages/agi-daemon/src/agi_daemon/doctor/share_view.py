@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from attrs import field, frozen
+from attrs import frozen
 
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_env.errors import (
     AgiError,
     DiskFullError,
@@ -19,9 +20,8 @@ from agi_env.errors import (
     ShareStaleError,
 )
 
-_REFUSED = {"EROFS", "EACCES", "EPERM"}
 _FULL = {"ENOSPC", "EDQUOT"}
-_NOT_THERE = {"ENOENT", "ENOTDIR", "NO_FOLDER", "EACCES", "EPERM", "ELOOP"}
+_STALE = {"HANGS", "ESTALE", "ENOTCONN", "EIO", "ETIMEDOUT", "EHOSTDOWN", "ECONNABORTED"}
 _FROM_ELSEWHERE = ("nfs", "cifs", "smb", "fuse", "ceph", "lustre", "9p", "virtiofs", "afs", "gpfs")
 """How the names of file systems begin that are not a disk of the machine itself."""
 
@@ -72,7 +72,7 @@ class ShareView:
     fault: str = ""
     words: str = ""
     writing: bool = False
-    read_back: str | None = field(default=None)
+    read_back: str | None = None
 
     @classmethod
     def from_json(cls, host: str, share: Path, answer: Mapping[str, Any]) -> Self:
@@ -96,45 +96,47 @@ def judged(view: ShareView, token: str) -> AgiError | None:
         view: What it sees.
         token: What the manager wrote into the sentinel, and the host into its own file.
     """
-    if view.fault == "HANGS":
-        return _wrong(ShareStaleError, view, "does not answer")
     if view.writing:
         return _unwritable(view)
-    if view.fault in _NOT_THERE:
-        reason = view.words.lower() if view.words else "there is no folder"
-        return _wrong(ShareMissingError, view, f"is not there: {reason}")
     if view.fault not in ("", "NO_SENTINEL"):
-        return _wrong(ShareStaleError, view, f"cannot be read: {view.words.lower()}")
+        return _unseen(view)
     if view.sentinel != token:
         return _elsewhere(view)
     if view.read_back is not None and view.read_back != token:
-        return _wrong(
-            ShareDifferentError,
-            view,
-            "takes files that the manager does not see, as a cache or an overlay does",
-        )
+        what = "takes files that the manager does not see, as a cache or an overlay does"
+        return _wrong(ShareDifferentError, view, what)
     return None
 
 
 def judged_here(view: ShareView, local_share: Path) -> AgiError | None:
     """What is wrong with the manager's own share, before any host is asked."""
-    own = Path(view.share)
-    for path in {own, Path(view.path or own)}:
-        if path.is_relative_to(local_share) or local_share.is_relative_to(path):
-            return _wrong(ShareLocalError, view, f"is where the local share is, {local_share}")
-    if view.fault in _REFUSED | _FULL and view.path:
-        return _unwritable(view)
-    return judged(view, view.sentinel or "") if view.fault else None
+    for path in {Path(view.share), Path(view.path or view.share)}:
+        if path.is_relative_to(local_share):
+            return ShareLocalError(
+                f"the share {view.share} is the local share {local_share}, or in it",
+                where=view.host,
+                remedy="Set AGI_CLUSTER_SHARE to the folder that is mounted on every machine",
+                metadata=_facts(view),
+            )
+    return judged(view, "") if view.fault else None
+
+
+def _unseen(view: ShareView) -> AgiError:
+    if view.fault in _STALE:
+        return _wrong(ShareStaleError, view, f"does not answer{_reason(view)}")
+    return _wrong(ShareMissingError, view, f"is not there{_reason(view)}")
 
 
 def _unwritable(view: ShareView) -> AgiError:
     if view.fault in _FULL:
         where = f"{view.host}:{view.share}"
         return DiskFullError("no space is left on the share", where=where, metadata=_facts(view))
-    if view.fault in _REFUSED:
-        words = view.words.lower()
-        return _wrong(ShareReadOnlyError, view, f"cannot be written by user {view.user}: {words}")
-    return _wrong(ShareStaleError, view, f"cannot be written: {view.words.lower()}")
+    kind = ShareStaleError if view.fault in _STALE else ShareReadOnlyError
+    return _wrong(kind, view, f"cannot be written by user {view.user}{_reason(view)}")
+
+
+def _reason(view: ShareView) -> str:
+    return f": {view.words.lower()}" if view.words else ""
 
 
 def _elsewhere(view: ShareView) -> AgiError:
@@ -147,9 +149,16 @@ def _wrong(kind: type[ShareError], view: ShareView, what: str) -> ShareError:
     return kind(
         f"the share {view.share} {what} ({view.evidence})",
         where=view.host,
-        remedy=kind.advice.replace("HOST", view.host).replace("SHARE", view.share),
+        remedy=_remedy(kind, view),
         metadata=_facts(view),
     )
+
+
+def _remedy(kind: type[ShareError], view: ShareView) -> str:
+    advice = kind.advice.replace("SHARE", view.share)
+    if view.host == THIS_MACHINE:
+        advice = advice.replace("ssh HOST ", "").replace("HOST", "this machine")
+    return advice.replace("HOST", view.host)
 
 
 def _facts(view: ShareView) -> dict[str, str]:

@@ -65,9 +65,7 @@ def command(transport: HostTransport) -> list[str]:
     return [transport.python or sys.executable, "-I", "-S", "-c", _START]
 
 
-def answer_of(
-    done: Completed, host: str, silent: type[AgiError] = RefusedError
-) -> dict[str, Any]:
+def answer_of(done: Completed, host: str, silent: type[AgiError] = RefusedError) -> dict[str, Any]:
     """What a program that has ended answered.
 
     Args:

@@ -5,7 +5,7 @@ file of its own (``answer``), the manager reads that (``collect``) and removes a
 """
 
 # pathlib is not imported: this is sent to hosts, and starts in a few milliseconds without it.
-# ruff: noqa: PTH103, PTH107, PTH108, PTH110, PTH112, PTH116, PTH118, PTH123, PTH208
+# ruff: noqa: PTH102, PTH106, PTH108, PTH116, PTH123, PTH208
 from __future__ import annotations
 
 import errno
@@ -32,33 +32,25 @@ def take_part(_: str, request: Mapping[str, Any], __: BinaryIO) -> dict[str, Any
 
 
 def offer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the folder, and in it the sentinel."""
-    info = os.stat(request["share"])
-    os.mkdir(_folder(request))
-    _write(_folder(request) + "/" + SENTINEL, request["token"])
-    place = os.path.realpath(request["share"])
-    return {"device": info.st_dev, "path": place, "mount": mount_of(place)}
+    """Look at the place of the share, make the folder there, and in it the sentinel."""
+    found = _look(request["share"])
+    try:
+        os.mkdir(_folder(request))
+        _write(f"{_folder(request)}/{SENTINEL}", request["token"])
+    except OSError as error:
+        return {**found, **_fault(error), "writing": True}
+    return found
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Look at the place of the share; read the sentinel, and add our own file where it is."""
-    share = request["share"]
-    if not os.path.isdir(share):
-        os.stat(share)  # says why, where that is not simply that it is no folder
-        return {"fault": "NO_FOLDER"}
-    place = os.path.realpath(share)
-    found: dict[str, Any] = {
-        "device": os.stat(share).st_dev,
-        "path": place,
-        "mount": mount_of(place),
-        "user": os.geteuid(),
-    }
+    found = _look(request["share"])
     try:
-        found["sentinel"] = _read(_folder(request) + "/" + SENTINEL)
+        found["sentinel"] = _read(f"{_folder(request)}/{SENTINEL}")
     except FileNotFoundError:
         return {**found, "fault": "NO_SENTINEL"}
     try:
-        _write(_folder(request) + "/" + request["name"], request["token"])
+        _write(f"{_folder(request)}/{request['name']}", request["token"])
     except OSError as error:
         return {**found, **_fault(error), "writing": True}
     return found
@@ -116,6 +108,12 @@ def _plain(text: str) -> str:
 
 def _holds(point: str, path: str) -> bool:
     return path == point or path.startswith(point.rstrip("/") + "/")
+
+
+def _look(share: str) -> dict[str, Any]:
+    device = os.stat(share + "/").st_dev  # the slash: a file in its place is no folder
+    place = os.path.realpath(share)
+    return {"device": device, "path": place, "mount": mount_of(place), "user": os.geteuid()}
 
 
 def _tried(act: Any, request: Mapping[str, Any]) -> dict[str, Any]:

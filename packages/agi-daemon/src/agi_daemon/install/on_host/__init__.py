@@ -23,5 +23,5 @@ def _program(*names: str) -> HostProgram:
 CHECK = _program("talk", "files", "command", "facts", "check")
 """Looks at a host and at what is installed there."""
 
-REALISE = _program(*"talk files command facts check bytecode build realise".split())
+REALISE = _program("talk", "files", "command", "facts", "check", "bytecode", "build", "realise")
 """Takes wheels and makes a build of them."""
