@@ -103,6 +103,13 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     list_hosts = _unary(hosts.list_hosts)
     get_host = _unary(hosts.get_host)
+    create_host = _unary(hosts.create_host)
+    trust_host = _unary(hosts.trust_host)
+    authorize_host = _unary(hosts.authorize_host)
+    check_host = _unary(hosts.check_host)
+    drain_host = _unary(hosts.drain_host)
+    resume_host = _unary(hosts.resume_host)
+    delete_host = _unary(hosts.delete_host)
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)

@@ -130,6 +130,35 @@ class HostService(Protocol):
 
     async def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]: ...
     async def get_host(self, name: str) -> Host: ...
+    async def create_host(
+        self,
+        address: str,
+        *,
+        user: str = "",
+        port: int = 0,
+        identity_file: str = "",
+        trust_fingerprint: str = "",
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Host: ...
+    async def trust_host(
+        self, name: str, fingerprint: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def authorize_host(
+        self, name: str, password: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def check_host(
+        self, name: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def drain_host(
+        self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def resume_host(
+        self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def delete_host(
+        self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
 
 
 class DaemonService(Protocol):
