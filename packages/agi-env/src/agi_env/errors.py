@@ -576,6 +576,13 @@ class UvMissingError(HostError):
     advice = "Install uv there, into ~/.local/bin or the PATH of its login"
 
 
+class SchedulerUnreachableError(HostError):
+    """A worker's host does not reach the port where a run's scheduler listens."""
+
+    code, status = "SCHEDULER_UNREACHABLE", "FAILED_PRECONDITION"
+    advice = "Open the ports of AGI_SCHEDULER_PORTS (24700-24799) on the scheduler's host for it"
+
+
 class PythonMissingError(HostError):
     """A host has no Python that can be used."""
 
