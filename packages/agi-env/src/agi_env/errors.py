@@ -233,7 +233,7 @@ class ShareReadOnlyError(ShareError):
     """A machine sees the cluster share and may not write there."""
 
     code = "SHARE_READ_ONLY"
-    advice = "Mount it writable on HOST, or let that user write: `ssh HOST touch SHARE/.try` has to work"
+    advice = "Mount it writable on HOST: `ssh HOST touch SHARE/.try` has to work"
 
 
 class ShareLocalError(ShareError):

@@ -41,7 +41,8 @@ class Listener:
     @property
     def place(self) -> str:
         """Address and port as people write them."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
 
 
 @asynccontextmanager

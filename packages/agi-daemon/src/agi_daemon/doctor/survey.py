@@ -1,4 +1,4 @@
-"""What a host has, asked in one round trip, and what of it will not do: judged by pure functions."""
+"""What a host has, asked in one round trip, and what of that will not do, judged purely."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from agi_env.errors import (
 )
 
 ROOM_BYTES = 2 * 1024**3
-"""Free bytes below which a host is said to be low on disk: an install of a usual app takes 1 GiB."""
+"""Free bytes below which a host is said to be low on disk: usual dependencies take 1 GiB."""
 
 SKEW_S = 5.0
 """Seconds that a clock may be wrong without being mentioned; nothing of ours compares clocks

@@ -19,7 +19,10 @@ from typing import Any
 from attrs import frozen
 
 from agi_daemon.transport.host_transport import Completed, HostTransport
-from agi_env.errors import AgiError, RefusedError, error_from
+from agi_env.errors import AgiError, PythonMissingError, RefusedError, error_from
+
+_NOT_STARTED = (126, 127)
+"""How a shell ends that cannot start a command."""
 
 _START = """
 import json, sys
@@ -78,7 +81,8 @@ def answer_of(done: Completed, host: str, silent: type[AgiError] = RefusedError)
     """
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
-        raise silent(_last_words(done), where=host, metadata={"host": host})
+        kind = PythonMissingError if done.returncode in _NOT_STARTED else silent
+        raise kind(_last_words(done), where=host, metadata={"host": host})
     answer: dict[str, Any] = json.loads(lines[-1])
     if "error" in answer:
         raise _located(answer["error"], host)

@@ -32,10 +32,10 @@ def listen(request: Mapping[str, Any], stream: BinaryIO) -> dict[str, Any]:
         deadline = time.monotonic() + request["seconds"]
         while time.monotonic() < deadline:
             left = max(0.0, deadline - time.monotonic())
-            ready, _, _ = select.select([server, stream], [], [], left)
-            if stream in ready:
+            ready, _, _ = select.select([server.fileno(), stream.fileno()], [], [], left)
+            if stream.fileno() in ready:
                 break
-            if server in ready:
+            if ready:
                 caller, _ = server.accept()
                 with caller:
                     caller.sendall(request["token"].encode())

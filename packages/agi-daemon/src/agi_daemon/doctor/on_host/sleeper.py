@@ -35,7 +35,7 @@ def start(seconds: float) -> dict[str, Any]:
         os.setsid()
         if os.fork():
             os._exit(0)
-        os.write(writing, b"%d" % os.getpid())
+        os.write(writing, str(os.getpid()).encode())
         _sleep(seconds)
     os.close(writing)
     os.waitpid(child, 0)
@@ -47,7 +47,7 @@ def start(seconds: float) -> dict[str, Any]:
 def start_time(pid: int) -> str:
     """When a process started, in the kernel's ticks; empty when there is none that runs."""
     try:
-        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as file:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return ""

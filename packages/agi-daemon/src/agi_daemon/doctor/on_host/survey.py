@@ -1,7 +1,7 @@
 """What a host has: Python, uv, a compiler, room on the disk, a clock."""
 
 # pathlib is not imported: this is sent to hosts, and starts in a few milliseconds without it.
-# ruff: noqa: PTH100, PTH108, PTH110, PTH116, PTH118, PTH120, PTH123
+# ruff: noqa: PTH108, PTH110, PTH118, PTH120, PTH123
 from __future__ import annotations
 
 import errno
@@ -28,7 +28,7 @@ def survey(root: str, request: Mapping[str, Any], _: BinaryIO) -> dict[str, Any]
     limit_s = request["limit_s"]
     uv = find_uv(request["uv"])
     return {
-        "python": "%d.%d.%d" % sys.version_info[:3],
+        "python": ".".join(map(str, sys.version_info[:3])),
         "python_path": sys.executable,
         "uv": uv,
         "uv_says": _said([uv, "--version"], limit_s) if uv else "",
@@ -50,7 +50,7 @@ def disk(root: str) -> dict[str, Any]:
         "free": room.f_bavail * room.f_frsize,
         "total": room.f_blocks * room.f_frsize,
     }
-    draft = os.path.join(place, ".agi-check-%d" % os.getpid())
+    draft = os.path.join(place, f".agi-check-{os.getpid()}")
     try:
         with open(draft, "wb") as file:
             file.write(b"\0" * _PROBE_BYTES)
