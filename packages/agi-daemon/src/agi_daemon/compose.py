@@ -22,9 +22,11 @@ from agi_daemon.apps.registry import Apps
 from agi_daemon.daemon_info import ThisDaemon
 from agi_daemon.doctor.case import Records
 from agi_daemon.doctor.doctor import Doctor
-from agi_daemon.doctor.ways import KnownHosts
+from agi_daemon.doctor.ways import KnownHosts, impatient
 from agi_daemon.events import Events
+from agi_daemon.hosts.host_users import users_of
 from agi_daemon.hosts.hosts import Hosts
+from agi_daemon.hosts.reach import SshReach
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
@@ -78,9 +80,11 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
     try:
         events, requests = Events(store), Requests(store)
         apps = Apps(store, requests, settings.state)
-        hosts = Hosts(LocalTransport(host_root(settings.state)))
-        leases = CoreLeases(hosts.cores)
+        reach = SshReach(settings.ssh)
+        hosts = Hosts(store, requests, LocalTransport(host_root(settings.state)), reach)
+        leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
+        hosts.users = lambda address: store.read(lambda db: users_of(db, address))
         installer = Installer(settings.state)
         builds = Builds(installer, hosts.transport)
         plans = Plans(store, requests, apps, hosts, builds)
@@ -117,7 +121,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 runs=runs,
                 snippets=Snippets(store, apps),
                 hosts=hosts,
-                doctor=Doctor(records, KnownHosts(hosts)),
+                doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
             )
         finally:
             await reconciler.aclose()

@@ -208,6 +208,20 @@ class PlanStaleError(RefusedError):
     advice = "Make a new plan with `agi distribute APP`"
 
 
+class HostDrainedError(RefusedError):
+    """Nothing new is placed on a host that is being drained."""
+
+    code = "HOST_DRAINED"
+    advice = "`agi hosts resume HOST` ends that"
+
+
+class HostInUseError(RefusedError):
+    """A host cannot be forgotten while something uses it."""
+
+    code = "HOST_IN_USE"
+    advice = "Wait for its end, or cancel it with `agi runs cancel RUN`"
+
+
 class PythonMismatchError(RefusedError):
     """A host's Python is not one that the app accepts."""
 

@@ -58,6 +58,8 @@ class Host:
     uv_version: str = ""
     uv_path: str = ""
     gpus: tuple[str, ...] = ()
+    account: str = ""
+    """The name of the account that the login led to."""
     home: str = ""
     root: str = ""
     """The directory there that is ours."""

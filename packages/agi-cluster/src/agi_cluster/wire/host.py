@@ -12,7 +12,7 @@ _ALIKE = (
     *("address", "cores", "reason", "leased_cores", "drained", "user", "port", "identity_file"),
     *("offered_fingerprint", "fingerprint", "memory_bytes", "python_version", "python_path"),
     *("platform", "os", "libc", "uv_version", "uv_path", "home", "root", "disk_free_bytes"),
-    *("clock_offset", "boot_id", "etag"),
+    *("clock_offset", "boot_id", "account", "etag"),
 )
 """The fields that are the same here and there."""
 

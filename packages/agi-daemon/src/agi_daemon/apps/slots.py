@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from agi_cluster.model.login_name import canonical
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_env.errors import SelectionInvalidError
 from agi_env.mode import Mode
@@ -80,8 +81,11 @@ def _named_alike(workers: dict[str, int]) -> dict[str, int]:
 
 
 def known_as(host: str) -> str:
-    """The name under which a host is known: all names of this machine are one."""
-    return THIS_MACHINE if host in LOCAL_NAMES else host
+    """The name under which a host is known: all names of this machine are one, and so are all
+    spellings of an IPv6 address.
+    """
+    address = canonical(host) or host
+    return THIS_MACHINE if address in LOCAL_NAMES else address
 
 
 def _refuse_others(workers: Iterable[str], mode: Mode) -> None:

@@ -45,7 +45,7 @@ class Visit:
     def __init__(self, case: Case, host: str) -> None:
         self._case = case
         self._host = host
-        self._knock = Once(lambda: case.ways.knock(host, deadline_s=KNOCK_S))
+        self._knock = Once(lambda: case.ways.knock(host))
         self._login = Once(self._logged_in)
         self._survey = Once(self._surveyed)
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from attrs import evolve
+
 from agi_cluster.model.diagnosis import Rung
 from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.doctor.catalogue import rung_of
 from agi_daemon.doctor.once import Answer, Once
+from agi_daemon.hosts import host_life
 from agi_daemon.hosts.hosts import Hosts
+from agi_daemon.hosts.reach import Reach
+from agi_daemon.hosts.ways import Ways as Made
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError
+from agi_daemon.transport.ssh_settings import SshSettings
+from agi_env.errors import AgiError, HostKeyChangedError
+
+CONNECT_S = 2.5
+"""Seconds for a connection, from the name to the end of the login."""
+
+SHELL_S = 2.0
+"""Seconds until a login shell starts a command."""
 
 _ORDER = list(Rung)
 
@@ -22,7 +34,7 @@ class Ways(Protocol):
         """All hosts that are known."""
         ...
 
-    async def knock(self, address: str, *, deadline_s: float) -> str:
+    async def knock(self, address: str) -> str:
         """Have a host show its key, without a login, and say in words what it showed.
 
         Raises:
@@ -63,10 +75,12 @@ class KnownHosts:
 
     Args:
         hosts: The hosts.
+        reach: How those that are enrolled are reached, with less patience than work has.
     """
 
-    def __init__(self, hosts: Hosts) -> None:
+    def __init__(self, hosts: Hosts, reach: Reach) -> None:
         self._hosts = hosts
+        self._reach = reach
 
     async def addresses(self) -> tuple[str, ...]:
         """All hosts that are known, this machine first."""
@@ -79,18 +93,33 @@ class KnownHosts:
             if not token:
                 return tuple(sorted(found, key=lambda address: address != THIS_MACHINE))
 
-    async def knock(self, address: str, *, deadline_s: float) -> str:
-        """This machine needs no key."""
-        self._hosts.transport(address)
-        return ""
+    async def knock(self, address: str) -> str:
+        """Have a host show its key; see `Ways`."""
+        record = self._hosts.record(address)
+        offered, pinned = await self._reach.offered_key(record.login), record.pinned_key
+        if pinned is None:
+            raise host_life.untrusted(record)
+        if offered != pinned:
+            raise HostKeyChangedError(
+                f"it shows the key {offered.fingerprint}, and {pinned.fingerprint} was accepted",
+                where=address,
+                metadata={"host": address, "offered": offered.fingerprint},
+            )
+        return offered.fingerprint
 
     def transport(self, address: str) -> HostTransport:
         """The way that installs and runs take."""
         return self._hosts.transport(address)
 
     def fresh(self, address: str) -> HostTransport:
-        """This machine has no connections."""
-        return self._hosts.transport(address)
+        """A connection of its own; see `Ways`."""
+        here = self._hosts.transport(THIS_MACHINE)
+        return Made(here, self._reach).to(self._hosts.record(address))
+
+
+def impatient(ssh: SshSettings) -> SshSettings:
+    """The same connections, for somebody who has to be done within seconds."""
+    return evolve(ssh, connect_s=CONNECT_S, shell_s=SHELL_S)
 
 
 async def up_to(rung: Rung, ask: Once[Answer]) -> Answer | None:

@@ -169,8 +169,7 @@ class Runs:
             args=request.args,
             verbose=request.verbose,
         )
-        for host in resolution.hosts:
-            self._parts.hosts.transport(host)
+        self._parts.hosts.admit(resolution.hosts)
         run = Run(
             id=new_id(app.target),
             app=app.name,

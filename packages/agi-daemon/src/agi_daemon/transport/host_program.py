@@ -24,7 +24,7 @@ from agi_env.errors import AgiError, PythonMissingError, RefusedError, error_fro
 _NOT_STARTED = (126, 127)
 """How a shell ends that cannot start a command."""
 
-_START = """
+START = """
 import json, sys
 stream = sys.stdin.buffer
 for name, source in json.loads(stream.readline()):
@@ -32,6 +32,7 @@ for name, source in json.loads(stream.readline()):
     exec(compile(source, name, "exec"), module.__dict__)
 module.main(stream)
 """
+"""What the host's Python is started with: it reads the modules and executes them."""
 
 
 @frozen
@@ -44,10 +45,15 @@ class HostProgram:
 
     modules: tuple[str, ...]
 
+    @property
+    def sources(self) -> bytes:
+        """The modules, as the first line of its standard input."""
+        return _sources(self.modules)
+
     def prelude(self, transport: HostTransport, request: Mapping[str, Any]) -> bytes:
         """What goes first into its standard input; it is told of the host's root and uv too."""
         place = {"root": str(transport.root), "uv": transport.uv}
-        return _sources(self.modules) + json.dumps({**place, **request}).encode() + b"\n"
+        return self.sources + json.dumps({**place, **request}).encode() + b"\n"
 
     async def ask(
         self, transport: HostTransport, request: Mapping[str, Any], *, deadline_s: float
@@ -65,7 +71,7 @@ class HostProgram:
 
 def command(transport: HostTransport) -> list[str]:
     """The host's Python, waiting for a program."""
-    return [transport.python or sys.executable, "-I", "-S", "-c", _START]
+    return [transport.python or sys.executable, "-I", "-S", "-c", START]
 
 
 def answer_of(done: Completed, host: str, silent: type[AgiError] = RefusedError) -> dict[str, Any]:

@@ -94,6 +94,7 @@ class Host(google.protobuf.message.Message):
     DISK_FREE_BYTES_FIELD_NUMBER: builtins.int
     CLOCK_OFFSET_FIELD_NUMBER: builtins.int
     BOOT_ID_FIELD_NUMBER: builtins.int
+    ACCOUNT_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The resource name: hosts/{address}."""
     address: builtins.str
@@ -146,6 +147,8 @@ class Host(google.protobuf.message.Message):
     """Seconds by which its clock is ahead of the manager's; negative: behind."""
     boot_id: builtins.str
     """The identity of its present boot."""
+    account: builtins.str
+    """The name of the account that the login led to."""
     @property
     def check_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was looked at last, whether it answered or not."""
@@ -205,9 +208,10 @@ class Host(google.protobuf.message.Message):
         disk_free_bytes: builtins.int = ...,
         clock_offset: builtins.float = ...,
         boot_id: builtins.str = ...,
+        account: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["check_time", b"check_time", "create_time", b"create_time", "error", b"error", "seen_time", b"seen_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["address", b"address", "boot_id", b"boot_id", "check_time", b"check_time", "clock_offset", b"clock_offset", "cores", b"cores", "create_time", b"create_time", "disk_free_bytes", b"disk_free_bytes", "drained", b"drained", "error", b"error", "etag", b"etag", "fingerprint", b"fingerprint", "gpus", b"gpus", "home", b"home", "identity_file", b"identity_file", "leased_cores", b"leased_cores", "libc", b"libc", "memory_bytes", b"memory_bytes", "name", b"name", "offered_fingerprint", b"offered_fingerprint", "os", b"os", "platform", b"platform", "port", b"port", "python_path", b"python_path", "python_version", b"python_version", "pythons", b"pythons", "reason", b"reason", "root", b"root", "seen_time", b"seen_time", "state", b"state", "user", b"user", "uv_path", b"uv_path", "uv_version", b"uv_version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "address", b"address", "boot_id", b"boot_id", "check_time", b"check_time", "clock_offset", b"clock_offset", "cores", b"cores", "create_time", b"create_time", "disk_free_bytes", b"disk_free_bytes", "drained", b"drained", "error", b"error", "etag", b"etag", "fingerprint", b"fingerprint", "gpus", b"gpus", "home", b"home", "identity_file", b"identity_file", "leased_cores", b"leased_cores", "libc", b"libc", "memory_bytes", b"memory_bytes", "name", b"name", "offered_fingerprint", b"offered_fingerprint", "os", b"os", "platform", b"platform", "port", b"port", "python_path", b"python_path", "python_version", b"python_version", "pythons", b"pythons", "reason", b"reason", "root", b"root", "seen_time", b"seen_time", "state", b"state", "user", b"user", "uv_path", b"uv_path", "uv_version", b"uv_version"]) -> None: ...
 
 Global___Host: typing_extensions.TypeAlias = Host
 

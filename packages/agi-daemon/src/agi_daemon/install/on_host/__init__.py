@@ -20,6 +20,9 @@ def _program(*names: str) -> HostProgram:
     return HostProgram(tuple(f"{__name__}.{name}" for name in names))
 
 
+SURVEY = _program("talk", "files", "command", "facts", "survey")
+"""Asks a host what it is."""
+
 CHECK = _program("talk", "files", "command", "facts", "check")
 """Looks at a host and at what is installed there."""
 
