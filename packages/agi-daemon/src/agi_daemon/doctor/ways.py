@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from agi_daemon.hosts.reach import Reach
 from agi_daemon.hosts.ways import Ways as Made
 from agi_daemon.transport.host_transport import HostTransport
 from agi_daemon.transport.ssh_settings import SshSettings
-from agi_env.errors import AgiError, HostKeyChangedError
+from agi_env.errors import AgiError
 
 CONNECT_S = 2.5
 """Seconds for a connection, from the name to the end of the login."""
@@ -100,11 +101,7 @@ class KnownHosts:
         if pinned is None:
             raise host_life.untrusted(record)
         if offered != pinned:
-            raise HostKeyChangedError(
-                f"it shows the key {offered.fingerprint}, and {pinned.fingerprint} was accepted",
-                where=address,
-                metadata={"host": address, "offered": offered.fingerprint},
-            )
+            raise host_life.changed(host_life.shown(record, offered, datetime.now(UTC)))
         return offered.fingerprint
 
     def transport(self, address: str) -> HostTransport:
