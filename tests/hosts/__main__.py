@@ -34,7 +34,9 @@ def main() -> None:
 
 def description(made: Cluster) -> str:
     """What to type to use the hosts."""
-    adds = [f"agi hosts add root@{host.address} --trust-fingerprint {host.host_key}" for host in made]
+    adds = [
+        f"agi hosts add root@{host.address} --trust-fingerprint {host.host_key}" for host in made
+    ]
     words = {"share": made.share, "identity": made.identity, "config": made.ssh_config}
     return TEXT.format(adds="\n".join(adds), **words)
 

@@ -112,8 +112,8 @@ def cluster(
         clear(subnet)
         try:
             made = _made(subnet, count, share, tuple(mounts))
-            _start(made)
-            yield made
+            with _started(made):
+                yield made
         finally:
             clear(subnet)
 
@@ -152,14 +152,20 @@ def _made(subnet: Subnet, count: int, share: Path | None, mounts: tuple[Path, ..
     return Cluster(subnet, tuple(Host(place, network, identity) for place in places), share)
 
 
-def _start(made: Cluster) -> None:
-    """Install the hosts and have them on and answering, all at once."""
+@contextmanager
+def _started(made: Cluster) -> Iterator[None]:
+    """Have the hosts on and answering, all at once; and off at the end."""
     Network(made.subnet).up()
-    with ThreadPoolExecutor(len(made)) as pool:
-        list(pool.map(partial(_boot, names=_names(made)), made.hosts))
-        Network(made.subnet).plug({host.place.number: host.machine for host in made})
-        made.introduce()
-        list(pool.map(lambda host: host.sshd.await_answer(), made.hosts))
+    try:
+        with ThreadPoolExecutor(len(made)) as pool:
+            list(pool.map(partial(_boot, names=_names(made)), made.hosts))
+            Network(made.subnet).plug({host.place.number: host.machine for host in made})
+            made.introduce()
+            list(pool.map(lambda host: host.sshd.await_answer(), made.hosts))
+        yield
+    finally:
+        for host in made:
+            host.machine.switch_off()
 
 
 def _names(made: Cluster) -> dict[str, str]:

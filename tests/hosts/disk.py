@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-PASSWORD = "correct horse"  # noqa: S105 - what the tests log in with where no key is authorised
+PASSWORD = "correct horse"
 """The password of the account ``worker``."""
 _HASH = (
     "$6$agitesthosts$02jAmtYxAfhJHyMHO7rNo3JmsgAfXs7C2SsFKQCjfLZheSNwFN3CzIrEV5HHXXYWvA8w38ScaQIN5jK"

@@ -73,6 +73,11 @@ class Host:
         self._broken: list[Broken] = []
 
     @property
+    def boot(self) -> int:
+        """Which boot this is; 0 while it is off. What was mounted in one is gone in the next."""
+        return self.machine.boot
+
+    @property
     def name(self) -> str:
         """Its name, which only the hosts know."""
         return self.place.name

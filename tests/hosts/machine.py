@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,11 +28,17 @@ class Machine:
         self.folder = folder
         self._holder: subprocess.Popen[bytes] | None = None
         self._pid = 0
+        self._boots = 0
 
     @property
     def on(self) -> bool:
         """Whether it is switched on."""
         return self._holder is not None and self._holder.poll() is None
+
+    @property
+    def boot(self) -> int:
+        """Which boot this is; 0 while it is off."""
+        return self._boots if self.on else 0
 
     @property
     def pid(self) -> int:
@@ -51,6 +56,7 @@ class Machine:
         command = [programs.found("unshare"), *_NAMESPACES, "--fork", "--kill-child=KILL", "--"]
         command += ["/usr/bin/python3", "-I", "-S", str(INIT), str(self.folder / "spec.json")]
         (self.folder / "root").mkdir(exist_ok=True)
+        self._boots += 1
         with (self.folder / "boot.log").open("ab") as log:
             self._holder = subprocess.Popen(
                 command,
@@ -118,11 +124,11 @@ class Machine:
 
     def processes(self) -> dict[int, str]:
         """The command lines of its living processes, by the number that they have here."""
-        inside = os.readlink(f"/proc/{self.pid}/ns/pid")
+        inside = Path(f"/proc/{self.pid}/ns/pid").readlink()
         found = {}
         for entry in Path("/proc").iterdir():
             with suppress(OSError):
-                if entry.name.isdigit() and os.readlink(entry / "ns/pid") == inside:
+                if entry.name.isdigit() and (entry / "ns/pid").readlink() == inside:
                     line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
                     found[int(entry.name)] = line.decode(errors="replace").strip()
         return found

@@ -1,4 +1,4 @@
-"""Programs of this machine, run with a deadline; and the error of one that lacks what hosts need."""
+"""Programs of this machine, run with a deadline, and the error where needed ones are missing."""
 
 from __future__ import annotations
 
@@ -105,7 +105,9 @@ def finish(
             raise
     done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
     if check and done.returncode:
-        raise ProgramError(f"{done.args} ended with {done.returncode}: {err.strip() or out.strip()}")
+        raise ProgramError(
+            f"{done.args} ended with {done.returncode}: {err.strip() or out.strip()}"
+        )
     return done
 
 

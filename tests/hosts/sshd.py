@@ -7,12 +7,13 @@ import hashlib
 import os
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from hosts import programs
 from hosts.machine import Machine
-from hosts.programs import DEADLINE_S
+from hosts.programs import DEADLINE_S, eventually
 
 SSHD = programs.which("sshd")
 """The program; none where it is not installed."""
@@ -90,24 +91,26 @@ class Sshd:
             file.write_text(text)
         else:
             file.unlink(missing_ok=True)
-        if self.machine.on:
-            self.stop()
-            self.start()
+        self.restart()
 
     def start(self) -> None:
         """Start it; it serves when this returns."""
         self.machine.run(*COMMAND)
         self.await_answer()
 
-    def stop(self, *, sessions: bool = False) -> None:
-        """End the listener, and with it the connections that are open if ``sessions``."""
-        # As OpenSSH calls its processes: the listener by its command, a connection by its user.
-        marks = ("sshd: ",) if sessions else ("sshd: /usr/sbin/sshd",)
-        pids = [pid for pid, line in self.machine.processes().items() if line.startswith(marks)]
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        programs.eventually(lambda: not self._alive(pids), "the SSH server ends")
+    def stop(self) -> None:
+        """End the listener; connections that are open go on."""
+        self._end(lambda line: "[listener]" in line)
+
+    def cut(self) -> None:
+        """End the connections that are open; what was started over them goes on."""
+        self._end(lambda line: "[listener]" not in line)
+
+    def restart(self) -> None:
+        """Have it read its configuration and its key anew; nothing while the host is off."""
+        if self.machine.on:
+            self.stop()
+            self.start()
 
     def await_answer(self) -> None:
         """Return once it answers.
@@ -115,7 +118,7 @@ class Sshd:
         Raises:
             TimeoutError: It does not within the deadline.
         """
-        programs.eventually(self.answers, f"an SSH server answers at {self.address}", DEADLINE_S)
+        eventually(self.answers, f"an SSH server answers at {self.address}", DEADLINE_S)
 
     def answers(self) -> bool:
         """Whether it says what it is to a caller."""
@@ -125,5 +128,12 @@ class Sshd:
         except OSError:
             return False
 
-    def _alive(self, pids: list[int]) -> bool:
-        return bool(set(pids) & self.machine.processes().keys())
+    def _end(self, chosen: Callable[[str], bool]) -> None:
+        """Kill processes of OpenSSH, chosen by what they call themselves."""
+        names = ("sshd: ", "sshd-session: ")
+        lines = self.machine.processes().items()
+        pids = {pid for pid, line in lines if line.startswith(names) and chosen(line)}
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not pids & self.machine.processes().keys(), "the SSH server ends")

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from hosts import Cluster, Host
 from hosts.programs import ProgramError
 
@@ -29,7 +30,7 @@ def test_each_has_a_name_and_a_boot_id_of_its_own(hosts: Cluster) -> None:
 def test_ssh_knows_each_by_its_own_key_by_both_addresses(hosts: Cluster) -> None:
     assert len({host.host_key for host in hosts}) == len(hosts)
     for name in ("host1", "host1.6"):
-        command = ["ssh", "-F", hosts.ssh_config, name, "echo $SSH_CONNECTION"]
+        command = ["ssh", "-F", str(hosts.ssh_config), name, "echo $SSH_CONNECTION"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
         assert done.stdout.split()[2] == (hosts[0].address6 if "." in name else hosts[0].address)
 
