@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.transport.ssh_settings import SshSettings
@@ -40,7 +40,7 @@ class DaemonSettings:
     """How long the event loop may be stuck before the daemon ends itself; 0: for ever."""
     cluster: ClusterSettings = ClusterSettings()
     """How runs in cluster modes meet."""
-    ssh: SshSettings = SshSettings()
+    ssh: SshSettings = field(factory=SshSettings)
     """How hosts are connected to."""
 
     @property

@@ -81,9 +81,7 @@ def _named_alike(workers: dict[str, int]) -> dict[str, int]:
 
 
 def known_as(host: str) -> str:
-    """The name under which a host is known: all names of this machine are one, and so are all
-    spellings of an IPv6 address.
-    """
+    """The name under which a host is known: one for this machine, one for each IPv6 address."""
     address = canonical(host) or host
     return THIS_MACHINE if address in LOCAL_NAMES else address
 

@@ -42,6 +42,7 @@ def login_of(address: str, user: str, port: int, identity_file: str) -> Login:
 
 
 def about_this_machine(name: str) -> RequestInvalidError:
+    """What was asked for makes no sense for this machine."""
     return RequestInvalidError(
         f"{name.removeprefix('hosts/')} is this machine, which is a host without being enrolled",
         where="name",
@@ -50,6 +51,11 @@ def about_this_machine(name: str) -> RequestInvalidError:
 
 
 def refuse_twice(record: HostRecord) -> HostRecord:
+    """Refuse to enrol a host again.
+
+    Raises:
+        AlreadyExistsError: Always; it says how to go on with the host that is there.
+    """
     address, closed = record.address, barrier(record.host)
     remedy = closed.remedy if closed else f"`agi hosts check {address}` looks at it again"
     raise AlreadyExistsError(
@@ -61,6 +67,11 @@ def refuse_twice(record: HostRecord) -> HostRecord:
 
 
 def check_etag(record: HostRecord, etag: str) -> None:
+    """See that a host is as a caller has read it.
+
+    Raises:
+        EtagMismatchError: It is not.
+    """
     if etag and etag != record.etag:
         raise EtagMismatchError(
             "the host has changed since it was read",
@@ -70,6 +81,11 @@ def check_etag(record: HostRecord, etag: str) -> None:
 
 
 def refuse_used(address: str, users: Sequence[str]) -> None:
+    """See that nothing needs a host.
+
+    Raises:
+        HostInUseError: Something does.
+    """
     if users:
         raise HostInUseError(
             f"it is used by {', '.join(users[:5])}",

@@ -9,6 +9,9 @@ from typing import Protocol
 from agi_daemon.transport.host_key import HostKey
 from agi_daemon.transport.host_transport import HostTransport
 from agi_daemon.transport.login import Login
+from agi_daemon.transport.ssh import SshTransport
+from agi_daemon.transport.ssh_authorize import authorize, own_key
+from agi_daemon.transport.ssh_offer import offered_key
 from agi_daemon.transport.ssh_settings import SshSettings
 from agi_env.errors import InternalError
 
@@ -44,31 +47,22 @@ class Reach(Protocol):
 class SshReach:
     """Hosts that are reached over SSH."""
 
-    # asyncssh takes a fifth of a second and 20 MB to import: a daemon without hosts goes without.
-    # ruff: noqa: PLC0415
-
     def __init__(self, ssh: SshSettings) -> None:
         """Args: ssh: What each connection is held to."""
         self._ssh = ssh
 
     async def offered_key(self, login: Login) -> HostKey:
         """The key that a host shows now; see `Reach`."""
-        from agi_daemon.transport.ssh_offer import offered_key
-
         return await offered_key(login, self._ssh, deadline_s=self._ssh.connect_s)
 
     def transport(
         self, login: Login, pinned: HostKey, *, root: PurePosixPath, python: str, uv: str
     ) -> HostTransport:
         """The way to act on a host; see `Reach`."""
-        from agi_daemon.transport.ssh import SshTransport
-
         return SshTransport(login, pinned, root=root, python=python, uv=uv, ssh=self._ssh)
 
     async def authorize(self, login: Login, pinned: HostKey, password: str) -> None:
         """Install the daemon's own key; see `Reach`."""
-        from agi_daemon.transport.ssh_authorize import authorize, own_key
-
         if self._ssh.own_key is None:
             raise InternalError("the daemon has no place for a key", where=login.address)
         line = await asyncio.to_thread(own_key, self._ssh.own_key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
@@ -68,63 +67,55 @@ def trust_host(
     name: str, fingerprint: str, *, request_id: str = "", validate_only: bool = False
 ) -> Call[Host]:
     """Accept the key of a host, which must have this fingerprint, log in and read its facts."""
-    fields = {"fingerprint": fingerprint}
-    return _named("TrustHost", pb.TrustHostRequest, name, request_id, validate_only, fields)
+    facts = _facts(name, request_id, validate_only)
+    return _change("TrustHost", checked(pb.TrustHostRequest)(**facts, fingerprint=fingerprint))
 
 
 def authorize_host(
     name: str, password: str, *, request_id: str = "", validate_only: bool = False
 ) -> Call[Host]:
     """Install the daemon's public key on a host after one login by password."""
-    fields = {"password": password}
-    return _named("AuthorizeHost", pb.AuthorizeHostRequest, name, request_id, validate_only, fields)
+    facts = _facts(name, request_id, validate_only)
+    return _change("AuthorizeHost", checked(pb.AuthorizeHostRequest)(**facts, password=password))
 
 
 def check_host(name: str, *, request_id: str = "", validate_only: bool = False) -> Call[Host]:
     """Look at a host again; what is wrong with it is in the answer."""
-    return _named("CheckHost", pb.CheckHostRequest, name, request_id, validate_only, {})
+    facts = _facts(name, request_id, validate_only)
+    return _change("CheckHost", checked(pb.CheckHostRequest)(**facts))
 
 
 def drain_host(
     name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
 ) -> Call[Host]:
     """Have nothing new placed on a host; what runs there goes on."""
-    fields = {"etag": etag}
-    return _named("DrainHost", pb.DrainHostRequest, name, request_id, validate_only, fields)
+    facts = _facts(name, request_id, validate_only)
+    return _change("DrainHost", checked(pb.DrainHostRequest)(**facts, etag=etag))
 
 
 def resume_host(
     name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
 ) -> Call[Host]:
     """End the draining of a host."""
-    fields = {"etag": etag}
-    return _named("ResumeHost", pb.ResumeHostRequest, name, request_id, validate_only, fields)
+    facts = _facts(name, request_id, validate_only)
+    return _change("ResumeHost", checked(pb.ResumeHostRequest)(**facts, etag=etag))
 
 
 def delete_host(
     name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
 ) -> Call[Host]:
     """Forget a host that nothing uses; returns it as it was."""
-    fields = {"etag": etag}
-    return _named("DeleteHost", pb.DeleteHostRequest, name, request_id, validate_only, fields)
+    facts = _facts(name, request_id, validate_only)
+    return _change("DeleteHost", checked(pb.DeleteHostRequest)(**facts, etag=etag))
 
 
-def _named(
-    rpc: str,
-    message: Callable[..., Message],
-    name: str,
-    request_id: str,
-    validate_only: bool,
-    fields: dict[str, Any],
-) -> Call[Host]:
-    """A change of one host."""
-    request = checked(message)(
-        name=resource_name("hosts", name),
-        request_id=new_request_id(request_id),
-        validate_only=validate_only,
-        **fields,
-    )
-    return _change(rpc, request)
+def _facts(name: str, request_id: str, validate_only: bool) -> dict[str, Any]:
+    """What every change of one host has in common."""
+    return {
+        "name": resource_name("hosts", name),
+        "request_id": new_request_id(request_id),
+        "validate_only": validate_only,
+    }
 
 
 def _change(rpc: str, request: Message) -> Call[Host]:

@@ -1,7 +1,7 @@
 """What a host is: all that the manager wants to know of it at once."""
 
 # pathlib would add a third to the time that this takes.
-# ruff: noqa: PTH110, PTH111, PTH118, PTH120, PTH123, PTH207, UP031
+# ruff: noqa: PTH110, PTH111, PTH118, PTH119, PTH120, PTH123, PTH207, UP031
 from __future__ import annotations
 
 import glob
@@ -22,8 +22,12 @@ OLDEST = (3, 11)
 """The oldest Python that runtimes run on."""
 
 _PATTERNS = ("python3", "python3.[0-9]", "python3.[0-9][0-9]")
-_VERSION = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+_VERSION = (
+    "import sys; print('%d.%d.%d' % sys.version_info[:3], "
+    "getattr(sys, '_base_executable', '') or sys.executable)"
+)
 _COMMAND_LIMIT_S = 5.0
+_MOST_PYTHONS = 16
 
 
 def survey(root: str, request: Mapping[str, Any], _: BinaryIO) -> dict[str, Any]:
@@ -56,23 +60,22 @@ def survey(root: str, request: Mapping[str, Any], _: BinaryIO) -> dict[str, Any]
 def found_pythons(first: str) -> list[tuple[str, str]]:
     """Version and path of each Python: the one that is wanted first, then as a login finds them.
 
-    Of what is left the plain ``python3`` comes first, then the newest.
+    Of what is left the plain ``python3`` comes first, then the newest. Paths are those that each
+    says of itself, so that a wrapper script and what it leads to are one.
     """
     home = os.path.expanduser("~")
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += [os.path.join(home, ".local/bin")]
     folders += glob.glob(os.path.join(home, ".local/share/uv/python/*/bin"))
     paths = [path for name in _PATTERNS for folder in folders for path in _matches(folder, name)]
-    versions: dict[str, tuple[str, str]] = {}
-    for path in [first, sys.executable, *paths]:
-        real = os.path.realpath(path) if path else ""
-        version = _version(path) if real and real not in versions else ""
-        if version:
-            versions[real] = (version, path)
-    found = list(versions.values())
-    kept = 1 if found and found[0][1] == first else 0
-    plain = sorted(found[kept:], key=lambda each: (_is_plain(each[1]), _numbers(each[0])))
-    return found[:kept] + plain[::-1]
+    said = _ask_all(_distinct([first, *paths])[:_MOST_PYTHONS])
+    plain = next((path for path in said if os.path.basename(path) == "python3"), "")
+    newest = sorted(said, key=lambda path: _numbers(said[path][0]), reverse=True)
+    ordered = [path for path in (first, plain) if path in said] + newest
+    found: dict[str, tuple[str, str]] = {}
+    for version, path in (said[path] for path in ordered):
+        found.setdefault(os.path.realpath(path), (version, path))
+    return list(found.values())
 
 
 def gpus() -> list[str]:
@@ -95,13 +98,36 @@ def _matches(folder: str, name: str) -> list[str]:
     return sorted(glob.glob(os.path.join(glob.escape(folder), name)))
 
 
-def _version(path: str) -> str:
-    if path == sys.executable:
-        return "%d.%d.%d" % sys.version_info[:3]
-    if not os.access(path, os.X_OK):
-        return ""
-    code, out = _output([path, "-I", "-S", "-c", _VERSION])
-    return "" if code else out.strip()
+def _distinct(paths: list[str]) -> list[str]:
+    """The paths that lead to different programs."""
+    real = {os.path.realpath(path): path for path in reversed(paths) if os.access(path, os.X_OK)}
+    return [path for path in paths if real.pop(os.path.realpath(path), None) is not None]
+
+
+def _ask_all(paths: list[str]) -> dict[str, tuple[str, str]]:
+    """What each of these Pythons says of its version and path, all asked at the same time."""
+    import subprocess  # noqa: PLC0415
+
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    asked = []
+    for path in paths:
+        try:
+            argv = [path, "-I", "-S", "-c", _VERSION]
+            asked.append((path, subprocess.Popen(argv, **pipes)))  # type: ignore[call-overload]
+        except OSError:  # what does not start is none
+            continue
+    said, end = {}, time.monotonic() + _COMMAND_LIMIT_S
+    for path, process in asked:
+        try:
+            words = process.communicate(timeout=max(0.0, end - time.monotonic()))[0].decode()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            continue
+        version, _, real = words.strip().partition(" ")
+        if process.returncode == 0 and real:
+            said[path] = (version, real)
+    return said
 
 
 def _output(argv: list[str]) -> tuple[int, str]:
@@ -114,10 +140,6 @@ def _output(argv: list[str]) -> tuple[int, str]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-
-
-def _is_plain(path: str) -> bool:
-    return os.path.basename(path) == "python3"
 
 
 def _version_of_uv(root: str, uv: str) -> str:
