@@ -28,7 +28,7 @@ from grpc_status import rpc_status
 from agi_cluster.testing import RunningDaemon, running_daemon
 
 DEADLINE_S = 60.0
-KINDS = ("get", "list", "watch", "stream", "change")
+KINDS = ("get", "list", "watch", "stream", "probe", "change")
 STOP = "DaemonService.StopDaemon"
 """Ends what the other tests ask."""
 

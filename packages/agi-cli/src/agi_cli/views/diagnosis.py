@@ -49,7 +49,7 @@ def ladders(steps: Sequence[Step]) -> Table:
     if len(hosts) > _MOST_COLUMNS:
         return _turned(hosts, steps)
     marks = {(step.host, step.rung): MARKS[step.state] for step in steps}
-    rows = [
+    rows: list[tuple[RenderableType, ...]] = [
         (rung.value, *(marks.get((host, rung), Text()) for host in hosts))
         for rung in Rung
         if any((host, rung) in marks for host in hosts)
@@ -66,7 +66,9 @@ def _turned(hosts: Sequence[str], steps: Sequence[Step]) -> Table:
     """Many hosts: each a row, with its ticks side by side."""
     rungs = [rung for rung in Rung if any(step.rung is rung for step in steps)]
     marks = {(step.host, step.rung): MARKS[step.state] for step in steps}
-    rows = [(host, *(marks.get((host, rung), Text()) for rung in rungs)) for host in hosts]
+    rows: list[tuple[RenderableType, ...]] = [
+        (host, *(marks.get((host, rung), Text()) for rung in rungs)) for host in hosts
+    ]
     return grid(("host", *(rung.value for rung in rungs)), rows)
 
 
