@@ -100,8 +100,6 @@ ENTRIES = (
     Entry("SELECTION_INVALID", _JOIN, Rung.SETTINGS),
     Entry("MODE_NOT_RUNNABLE", _OUTPUT, Rung.SETTINGS),
     Entry("APP_INVALID", _IMPORT, Rung.SETTINGS),
-    Entry("APP_NOT_FOUND", _IMPORT, Rung.SETTINGS),
-    Entry("LOCK_FAILED", _INSTALL, Rung.BUILD),
     Entry("NOT_INSTALLED", _IMPORT, Rung.BUILD, _WARNING),
     Entry("BUILD_BROKEN", _IMPORT, Rung.BUILD, remedy="`agi install APP` makes it anew"),
     Entry("BUILD_FAILED", _IMPORT, Rung.BUILD),
@@ -119,7 +117,6 @@ ENTRIES = (
         _WARNING,
         "`agi snippet run APP` renders it from the current settings; import it anew",
     ),
-    Entry("PLAN_STALE", _STALE, Rung.CURRENT, _WARNING),
 )
 
 CATALOGUE = {entry.code: entry for entry in ENTRIES}

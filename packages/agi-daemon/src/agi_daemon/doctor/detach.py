@@ -28,8 +28,10 @@ async def detach_seen(leaving: HostTransport, staying: HostTransport) -> Seen:
     Raises:
         AgiError: The host cannot be asked.
     """
-    started = await SLEEPER.ask(leaving, {"seconds": LIFE_S}, deadline_s=_DEADLINE_S)
-    await leaving.aclose()
+    try:
+        started = await SLEEPER.ask(leaving, {"seconds": LIFE_S}, deadline_s=_DEADLINE_S)
+    finally:
+        await leaving.aclose()
     await asyncio.sleep(GRACE_S)
     found = await SLEEPER.ask(staying, started, deadline_s=_DEADLINE_S)
     if found["alive"]:
