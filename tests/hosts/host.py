@@ -183,8 +183,15 @@ class Host:
         return programs.run(*words, timeout_s=timeout_s, check=check)
 
     def fault(self, fault: Fault) -> Broken:
-        """Break it; what is returned undoes that, as does `heal`."""
-        broken = Broken(contextmanager(fault)(self), self._undo)
+        """Break it; what is returned undoes that, as does `heal`.
+
+        A host that could be broken in part only is powered off, so that nothing of it stays.
+        """
+        try:
+            broken = Broken(contextmanager(fault)(self), self._undo)
+        except BaseException:
+            self.power_off()
+            raise
         self._broken.append(broken)
         return broken
 

@@ -93,6 +93,7 @@ def test_powered_off_and_on_it_has_its_disk_and_another_boot(hosts: Cluster) -> 
     host = hosts[1]
     said(host, "touch ~/kept /tmp/lost /run/lost /var/tmp/kept")
     before, key = said(host, f"cat {MACHINE}"), host.host_key
+    assert before
     host.power_off()
     with pytest.raises(ProgramError, match=r"No route to host|timed out|refused"):
         host.ssh("-o", "ConnectTimeout=1", "true")

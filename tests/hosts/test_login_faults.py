@@ -73,8 +73,10 @@ def test_a_hanging_shell(hosts: Cluster) -> None:
 
 def test_detached_processes_survive_logout_unless_sessions_end_with_it(hosts: Cluster) -> None:
     host = hosts[0]
-    detach = "(setsid sh -c 'touch began; exec -a mine sleep 1000' < /dev/null > log 2>&1 &)"
-    detach = detach.replace("setsid sh", "setsid bash") + "; until [ -e began ]; do :; done; exit 7"
+    detach = (
+        "(setsid bash -c 'touch began; exec -a mine sleep 1000' < /dev/null > log 2>&1 &);"
+        "until [ -e began ]; do :; done; exit 7"
+    )
 
     def lives() -> bool:
         return any(line.startswith("mine ") for line in host.machine.processes().values())

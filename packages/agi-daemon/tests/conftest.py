@@ -184,6 +184,34 @@ class FakeHosts(Recorder):
         self.note("get_host", name)
         return HOST
 
+    async def create_host(self, address: str, **kwargs: Any) -> Host:
+        self.note("create_host", address, **kwargs)
+        return HOST
+
+    async def trust_host(self, name: str, fingerprint: str, **kwargs: Any) -> Host:
+        self.note("trust_host", name, fingerprint, **kwargs)
+        return HOST
+
+    async def authorize_host(self, name: str, password: str, **kwargs: Any) -> Host:
+        self.note("authorize_host", name, password, **kwargs)
+        return HOST
+
+    async def check_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("check_host", name, **kwargs)
+        return HOST
+
+    async def drain_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("drain_host", name, **kwargs)
+        return HOST
+
+    async def resume_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("resume_host", name, **kwargs)
+        return HOST
+
+    async def delete_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("delete_host", name, **kwargs)
+        return HOST
+
 
 class FakeDoctor(Recorder):
     async def diagnose(self, request: Diagnose) -> AsyncIterator[Step | Diagnosis]:

@@ -212,6 +212,53 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
         {"app": "apps/flights", "hosts": ["h1"]},
         ("diagnose", (Diagnose(app="flights", hosts=("h1",)),), {}),
     ),
+    (
+        "hosts",
+        "CreateHost",
+        {"address": "h", "user": "u", "port": 22, "identity_file": "/k", **MUTATION},
+        (
+            "create_host",
+            ("h",),
+            {
+                "user": "u",
+                "port": 22,
+                "identity_file": "/k",
+                "trust_fingerprint": "",
+                **MUTATION,
+            },
+        ),
+    ),
+    (
+        "hosts",
+        "TrustHost",
+        {"name": "h", "fingerprint": "SHA256:x", **MUTATION},
+        ("trust_host", ("hosts/h", "SHA256:x"), MUTATION),
+    ),
+    (
+        "hosts",
+        "AuthorizeHost",
+        {"name": "h", "password": "p", **MUTATION},
+        ("authorize_host", ("hosts/h", "p"), MUTATION),
+    ),
+    ("hosts", "CheckHost", {"name": "h", **MUTATION}, ("check_host", ("hosts/h",), MUTATION)),
+    (
+        "hosts",
+        "DrainHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("drain_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
+    (
+        "hosts",
+        "ResumeHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("resume_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
+    (
+        "hosts",
+        "DeleteHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("delete_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
     ("daemon", "GetDaemon", {}, ("get_daemon", (), {})),
     ("daemon", "StopDaemon", MUTATION, ("stop_daemon", (), MUTATION)),
 ]

@@ -18,6 +18,7 @@ mount --move /run/agi-disk "$1"
 cat /dev/zero > "$1/.full" 2>/dev/null || test -s "$1/.full"
 """
 _STALE = """\
+rm -f /run/agi-stale
 setsid "$@" > /run/agi-stale 2>&1 < /dev/null &
 until [ -s /run/agi-stale ]; do kill -0 $!; sleep 0.01; done
 grep -q mounted /run/agi-stale || { cat /run/agi-stale >&2; exit 1; }

@@ -530,7 +530,8 @@ class CancelledRunError(AgiError):
 class HostError(AgiError):
     """A host cannot be reached or used as it is."""
 
-    code, status, exit_code = "HOST_FAILED", "UNAVAILABLE", 13
+    # Not UNAVAILABLE: that is the daemon's, and callers repeat it at once.
+    code, status, exit_code = "HOST_FAILED", "FAILED_PRECONDITION", 13
     advice = "`agi doctor` says what that host lacks"
 
 
@@ -551,28 +552,28 @@ class HostUnreachableError(HostError):
 class HostKeyUntrustedError(HostError):
     """A host whose key nobody has accepted yet."""
 
-    code, status = "HOST_KEY_UNTRUSTED", "FAILED_PRECONDITION"
+    code = "HOST_KEY_UNTRUSTED"
     advice = "Compare the fingerprint, then `agi hosts trust HOST`"
 
 
 class HostKeyChangedError(HostError):
     """A host shows another key than the one that was accepted; nothing was sent to it."""
 
-    code, status = "HOST_KEY_CHANGED", "FAILED_PRECONDITION"
+    code = "HOST_KEY_CHANGED"
     advice = "Ask whoever runs that host; if its key was replaced, `agi hosts trust HOST` again"
 
 
 class HostLoginError(HostError):
     """A host refuses the login, or there is no key to try."""
 
-    code, status = "HOST_LOGIN_REFUSED", "FAILED_PRECONDITION"
+    code = "HOST_LOGIN_REFUSED"
     advice = "`agi hosts authorize HOST` installs a key after one password login"
 
 
 class LoginShellHangsError(HostError):
     """A host's login shell starts no command in time."""
 
-    code, status = "LOGIN_SHELL_HANGS", "FAILED_PRECONDITION"
+    code = "LOGIN_SHELL_HANGS"
     advice = "Mend the login's shell start-up files there: they must not wait for anything"
 
 
@@ -586,7 +587,7 @@ class HostConnectionLostError(HostError):
 class UvMissingError(HostError):
     """A host has no uv that can be used."""
 
-    code, status = "UV_MISSING", "FAILED_PRECONDITION"
+    code = "UV_MISSING"
     advice = "Install uv there, into ~/.local/bin or the PATH of its login"
 
 
@@ -600,7 +601,7 @@ class SchedulerUnreachableError(HostError):
 class PythonMissingError(HostError):
     """A host has no Python that can be used."""
 
-    code, status = "PYTHON_MISSING", "FAILED_PRECONDITION"
+    code = "PYTHON_MISSING"
     advice = "Install Python 3.11 or newer on that host"
 
 

@@ -34,6 +34,7 @@ def add(
             help="A name, an address or an alias of ssh_config; IPv6 with a port as [::1]:2222.",
         ),
     ],
+    *,
     identity: Annotated[
         str,
         typer.Option(metavar="FILE", help="The private key to log in with, on the manager."),

@@ -6,7 +6,7 @@ one after the other. The answer is one line of JSON, with what the system refuse
 """
 
 # pathlib would double the time that this takes.
-# ruff: noqa: PTH102, PTH105, PTH108, PTH111, PTH112, PTH118, PTH120, PTH101, PTH116, T201
+# ruff: noqa: PTH102, PTH105, PTH108, PTH111, PTH110, PTH118, PTH120, PTH101, PTH116, T201
 from __future__ import annotations
 
 import json
@@ -33,7 +33,7 @@ def main() -> None:
 
 def make_private(directory: str) -> None:
     """Make a directory 0700 with any parents it lacks; one that is open to others is closed."""
-    if not os.path.isdir(directory):
+    if not os.path.exists(directory):
         make_parents(os.path.dirname(directory))
         os.mkdir(directory, 0o700)
     status = os.stat(directory)
@@ -45,7 +45,7 @@ def make_private(directory: str) -> None:
 
 def make_parents(directory: str) -> None:
     """Make what is missing of a path, 0700."""
-    if not os.path.isdir(directory):
+    if not os.path.exists(directory):
         make_parents(os.path.dirname(directory))
         os.mkdir(directory, 0o700)
 

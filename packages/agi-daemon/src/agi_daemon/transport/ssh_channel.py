@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -16,6 +15,8 @@ from agi_env.errors import OutputTooLargeError
 
 _LINE_BYTES = 8 * 1024 * 1024
 _CLOSE_WAIT_S = 1.0
+_END_WAIT_S = 0.25
+"""Why a command ended comes right after the end of its output, where it did end."""
 
 
 class SshChannel:
@@ -43,6 +44,7 @@ class SshChannel:
             if not piece:
                 break
             self._split(piece)
+        await self._process.closed_within(_END_WAIT_S)
         if self._process.is_closed:
             self._judge()
         if self._partial:
@@ -63,11 +65,8 @@ class SshChannel:
         """Close its standard input, give it a moment to end, then kill its process group."""
         self._process.write_eof()
         self._process.forget_output()
-        try:
-            async with asyncio.timeout(_CLOSE_WAIT_S):
-                await self._process.closed()
-        except TimeoutError:
-            await self._pool.end(self._process)
+        await self._process.closed_within(_CLOSE_WAIT_S)
+        await self._pool.end(self._process)
 
     def stderr_tail(self) -> bytes:
         """The last of what it wrote to standard error."""

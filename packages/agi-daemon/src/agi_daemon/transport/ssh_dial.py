@@ -41,6 +41,9 @@ _OURS: dict[str, Any] = {
 _ONE_OF_SEVERAL_S = 3.0
 """How long an address may take while there are others to try."""
 
+_CUT_SHORT = (asyncssh.ConnectionLost, asyncssh.KeyExchangeFailed, ConnectionResetError)
+"""How a server ends that has no algorithm in common with us, and others do as well."""
+
 _Connection = asyncssh.SSHClientConnection
 _T = TypeVar("_T")
 
@@ -71,9 +74,11 @@ class Dialling:
             refused = _Refusal(lambda shown: self._failure.changed_key(pinned, shown))
             try:
                 return await self._enter(route, via, known, refused, password)
-            except asyncssh.KeyExchangeFailed as error:  # it has no key of the accepted one's type
-                shown = await self._glance(route, via)
-                raise self._failure.changed_key(pinned, shown) from error
+            except _CUT_SHORT:
+                shown = await self._other_key(route, via, pinned)
+                if shown is None:
+                    raise
+                raise self._failure.changed_key(pinned, shown) from None
 
         line, tunnels = await self._along(enter)
         return Line(line.connection, line.caller, tunnels)
@@ -114,10 +119,32 @@ class Dialling:
         refused = _Refusal(lambda shown: self._failure.unknown_jump(hop, shown))
         return (await self._enter(hop, via, known, refused)).connection
 
-    async def _glance(self, route: Route, via: _Connection | None) -> HostKey:
+    async def _other_key(
+        self, route: Route, via: _Connection | None, pinned: HostKey
+    ) -> HostKey | None:
+        """The host's key, where it has none any more of the accepted one's type.
+
+        A server that has none in common with us may end the connection before it says so.
+        """
+        try:
+            shown = await self._glance(route, via)
+        except _CUT_SHORT:
+            return None
+        if shown.algorithm == pinned.algorithm:
+            return None if shown == pinned else shown
+        kind = asyncssh.import_public_key(pinned.to_line()).sig_algorithms
+        try:
+            await self._glance(route, via, [name.decode() for name in kind])
+        except _CUT_SHORT:
+            return shown
+        return None
+
+    async def _glance(
+        self, route: Route, via: _Connection | None, key_types: Sequence[str] = _KEY_TYPES
+    ) -> HostKey:
         way = await _way(route, via)
         shown = await asyncssh.get_server_host_key(
-            **way, config=None, server_host_key_algs=_KEY_TYPES
+            **way, config=None, server_host_key_algs=key_types
         )
         if shown is None:
             raise asyncssh.KeyExchangeFailed("it shows no key")
@@ -187,7 +214,10 @@ async def _socket(route: Route) -> socket.socket:
         OSError: None does.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a part of the name is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "it is no name of a host") from error
     failure: OSError | None = None
     for at, (family, kind, protocol, _, address) in enumerate(found, 1):
         sock = socket.socket(family, kind, protocol)

@@ -37,6 +37,7 @@ class _Link:
         self.line = line
         self.room = sessions
         self.in_use = 0
+        self.has_served = False
         self._retirement: asyncio.TimerHandle | None = None
 
     @property
@@ -79,6 +80,7 @@ class SshPool:
         self._links: list[_Link] = []
         self._dialling: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
+        self._server_signals = True
         self.failure = SshFailure(host, ssh)
         self.noise = b""
         """What the login shell said before the last command."""
@@ -89,9 +91,8 @@ class SshPool:
         Raises:
             HostError: The host cannot be reached, or its login starts no command.
         """
-        process = None
-        while process is None:
-            process = await self._open(await self._link(), command)
+        while (process := await self._open(await self._link(), command)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(_PATIENCE_S)
         try:
             await self._started(process)
         except BaseException:
@@ -136,24 +137,33 @@ class SshPool:
             raise self.failure.no_commands(process.code, said)
 
     async def _kill(self, process: SshProcess) -> None:
-        """Have the server signal the group; where it will not or cannot, do it from beside."""
+        """Have the server signal the group; where it will not or cannot, do it from beside.
+
+        sshd sends no signals for root's logins nor for forced commands, which is found out once. A
+        shell that hangs before the command started cannot be killed there: it is let go of.
+        """
         process.forget_output()
-        if process.code is None:
+        if process.code is None and (self._server_signals or not process.opening.pid):
             process.signal_kill()
-            await _within(_SIGNAL_WAIT_S, process.exited)
+            await process.exited_within(_SIGNAL_WAIT_S)
+            self._server_signals = process.code is not None
         if process.code is not None:
-            await _within(_CLOSE_WAIT_S, process.closed)
+            await process.closed_within(_CLOSE_WAIT_S)
         if not process.is_closed and process.opening.pid:
             await self._kill_from_beside(process.opening.pid)
             await process.closed()
 
     async def _kill_from_beside(self, pid: int) -> None:
         command = SshCommand.of(["sh", "-c", _KILL_GROUP, "agi", str(pid)])
-        beside = None
-        while beside is None:
-            spare = [link for link in self._links if link.is_open]
-            beside = await self._open(spare[0] if spare else await self._link(), command)
-        await beside.closed()
+        for link in [link for link in self._links if link.is_open]:
+            beside = await self._open(link, command)
+            if beside:
+                return await beside.closed()
+        await self._dial()
+        beside = await self._open(self._links[-1], command)
+        if beside:
+            await beside.closed()
+        return None
 
     async def _open(self, link: _Link, command: SshCommand) -> SshProcess | None:
         """Ask for a command over a connection; None when that one takes no more."""
@@ -174,7 +184,7 @@ class SshPool:
 
         def session() -> SshProcess:
             nonlocal asked
-            asked = True
+            asked = link.has_served = True
             return process
 
         try:
@@ -206,9 +216,9 @@ class SshPool:
 
     def _learn(self, link: _Link, error: Exception) -> None:
         """The server allows fewer sessions than we thought."""
-        if not link.in_use:
+        if not link.has_served:
             raise self.failure.no_session(error)
-        link.room = link.in_use
+        link.room = max(1, min(link.room, link.in_use))
         _log.info("ssh_sessions_limited", host=self._host, sessions=link.room)
 
     def _give_back(self, link: _Link) -> None:
@@ -234,7 +244,11 @@ class SshPool:
         """A command of the connections that there are ended soon, or no more may be made."""
         self._room.clear()
         full = len(self._links) >= self._ssh.links
-        return await _within(None if full else _PATIENCE_S, self._room.wait)
+        try:
+            async with asyncio.timeout(None if full else _PATIENCE_S):
+                return await self._room.wait()
+        except TimeoutError:
+            return False
 
     async def _dial(self) -> None:
         """Make one connection, for all who wait for one."""
@@ -265,13 +279,3 @@ class SshPool:
         if link.line.caller.lost:
             reason = str(link.line.caller.lost)
             _log.info("ssh_connection_lost", host=self._host, reason=reason)
-
-
-async def _within(seconds: float | None, wait: Callable[[], object]) -> bool:
-    """Wait for this long at most; whether it came."""
-    try:
-        async with asyncio.timeout(seconds):
-            await wait()  # type: ignore[misc]
-    except TimeoutError:
-        return False
-    return True

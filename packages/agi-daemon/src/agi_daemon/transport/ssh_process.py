@@ -95,6 +95,18 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
         """Wait until nothing comes any more."""
         await self._until(lambda: self.is_closed)
 
+    async def exited_within(self, seconds: float) -> None:
+        """As ``exited``, for so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.exited()
+
+    async def closed_within(self, seconds: float) -> None:
+        """As ``closed``, for so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.closed()
+
     def stderr_tail(self) -> bytes:
         """The last of what it wrote to standard error."""
         return bytes(self._errors)

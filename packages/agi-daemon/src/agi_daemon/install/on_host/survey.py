@@ -1,7 +1,7 @@
 """What a host is: all that the manager wants to know of it at once."""
 
 # pathlib would add a third to the time that this takes.
-# ruff: noqa: PTH110, PTH111, PTH118, PTH119, PTH120, PTH123, PTH207, UP031
+# ruff: noqa: PTH110, PTH111, PTH118, PTH119, PTH120, PTH123, PTH207
 from __future__ import annotations
 
 import glob
