@@ -29,7 +29,7 @@ from toy_ssh import PASSWORD, ToySsh, toy_ssh
 from agi_cluster.testing import RunningDaemon, running_daemon
 
 DEADLINE_S = 60.0
-KINDS = ("get", "list", "watch", "stream", "change")
+KINDS = ("get", "list", "watch", "stream", "probe", "change")
 STOP = "DaemonService.StopDaemon"
 """Ends what the other tests ask."""
 

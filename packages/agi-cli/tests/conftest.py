@@ -14,6 +14,7 @@ from agi_cli.main import run
 from agi_cli.session import Session
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
@@ -219,6 +220,7 @@ class FakeClient:
         )
         self.run_partitions = PARTITIONS
         self.error: BaseException | None = None
+        self.diagnosis: Diagnosis | None = None
 
     def __enter__(self) -> FakeClient:
         return self
@@ -361,6 +363,12 @@ class FakeClient:
     def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]:
         self._ask("list_hosts")
         return Page(items=(Host(address="127.0.0.1", cores=2, memory_bytes=3 * 2**30),))
+
+    def diagnose(self, request: Diagnose) -> Iterator[Step | Diagnosis]:
+        self._ask(request)
+        assert self.diagnosis
+        yield from self.diagnosis.steps
+        yield self.diagnosis
 
     def get_host(self, name: str) -> Host:
         self._ask(("get_host", name))

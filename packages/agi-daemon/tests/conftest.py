@@ -16,6 +16,7 @@ import pytest
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Rung, Step, StepState
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation, InstallationState
@@ -212,6 +213,13 @@ class FakeHosts(Recorder):
         return HOST
 
 
+class FakeDoctor(Recorder):
+    async def diagnose(self, request: Diagnose) -> AsyncIterator[Step | Diagnosis]:
+        self.note("diagnose", request)
+        yield STEP
+        yield Diagnosis(hosts=(STEP.host,), steps=(STEP,))
+
+
 class FakeDaemon(Recorder):
     async def get_daemon(self) -> DaemonInfo:
         self.note("get_daemon")
@@ -222,6 +230,7 @@ class FakeDaemon(Recorder):
         return DAEMON
 
 
+STEP = Step(host="127.0.0.1", rung=Rung.UV, state=StepState.PASSED)
 HOST = Host(address="127.0.0.1", cores=2)
 INSTALLATION = Installation(
     id="i1",
@@ -307,6 +316,7 @@ async def services() -> Services:
         runs=FakeRuns(),
         snippets=FakeSnippets(),
         hosts=FakeHosts(),
+        doctor=FakeDoctor(),
     )
 
 

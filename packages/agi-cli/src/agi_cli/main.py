@@ -25,6 +25,7 @@ _COMMANDS = {
     "settings": "Look at the settings of an app and change them.",
     "apps": "Look at the known apps, make and register them.",
     "hosts": "Enrol machines, trust their keys, look at them, drain and remove them.",
+    "doctor": "Find out what is wrong with the machines, and what mends it.",
     "snippet": "Write a Python program that does the same as a command.",
     "daemon": "Start and stop the daemon, ask how it is.",
     "demo": "Play the whole life of the example app.",

@@ -11,6 +11,7 @@ from attrs import frozen
 from agi_cluster.model.services import (
     AppService,
     DaemonService,
+    DoctorService,
     HostService,
     InstallationService,
     PlanService,
@@ -19,6 +20,9 @@ from agi_cluster.model.services import (
 )
 from agi_daemon.apps.registry import Apps
 from agi_daemon.daemon_info import ThisDaemon
+from agi_daemon.doctor.case import Records
+from agi_daemon.doctor.doctor import Doctor
+from agi_daemon.doctor.ways import KnownHosts, impatient
 from agi_daemon.events import Events
 from agi_daemon.hosts.host_users import users_of
 from agi_daemon.hosts.hosts import Hosts
@@ -52,6 +56,7 @@ class Services:
     runs: RunService | None = None
     snippets: SnippetService | None = None
     hosts: HostService | None = None
+    doctor: DoctorService | None = None
 
 
 Compose = Callable[[DaemonSettings, asyncio.Event], AbstractAsyncContextManager[Services]]
@@ -80,7 +85,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
         hosts.users = lambda address: store.read(lambda db: users_of(db, address))
-        builds = Builds(Installer(settings.state), hosts.transport)
+        installer = Installer(settings.state)
+        builds = Builds(installer, hosts.transport)
         plans = Plans(store, requests, apps, hosts, builds)
         installations = Installations(
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
@@ -96,6 +102,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             cluster=settings.cluster,
         )
         reconciler = Reconciler(parts)
+        runs = Runs(parts, apps, requests, reconciler)
+        records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
         installations.adopt()
         reconciler.adopt()
         try:
@@ -110,9 +118,10 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 apps=apps,
                 installations=installations,
                 plans=plans,
-                runs=Runs(parts, apps, requests, reconciler),
+                runs=runs,
                 snippets=Snippets(store, apps),
                 hosts=hosts,
+                doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
             )
         finally:
             await reconciler.aclose()

@@ -229,6 +229,48 @@ class PythonMismatchError(RefusedError):
     advice = "Install a Python that satisfies the app's requires-python on that host"
 
 
+class ShareError(RefusedError):
+    """The cluster share is not the same writable folder on every machine."""
+
+    code = "SHARE_UNUSABLE"
+    advice = "`agi doctor` says which machine sees what"
+
+
+class ShareMissingError(ShareError):
+    """A machine has no folder at the place of the cluster share."""
+
+    code = "SHARE_MISSING"
+    advice = "Mount the share at SHARE on HOST: it has the same place on every machine"
+
+
+class ShareReadOnlyError(ShareError):
+    """A machine sees the cluster share and may not write there."""
+
+    code = "SHARE_READ_ONLY"
+    advice = "Mount it writable on HOST: `ssh HOST touch SHARE/.try` has to work"
+
+
+class ShareLocalError(ShareError):
+    """What a machine has in the place of the cluster share is a folder of its own disk."""
+
+    code = "SHARE_LOCAL"
+    advice = "Mount the share at SHARE on HOST: `ssh HOST findmnt -T SHARE` shows what is there"
+
+
+class ShareDifferentError(ShareError):
+    """A machine has another folder mounted in the place of the cluster share."""
+
+    code = "SHARE_DIFFERENT"
+    advice = "Mount the manager's share at SHARE on HOST: `findmnt -T SHARE` shows it on both"
+
+
+class ShareStaleError(ShareError):
+    """A machine's mount of the cluster share does not answer."""
+
+    code = "SHARE_STALE"
+    advice = "Mount it anew on HOST: `ssh HOST umount -l SHARE`, then mount it as before"
+
+
 class ConflictError(AgiError):
     """Someone else was first."""
 
@@ -547,6 +589,13 @@ class UvMissingError(HostError):
 
     code = "UV_MISSING"
     advice = "Install uv there, into ~/.local/bin or the PATH of its login"
+
+
+class SchedulerUnreachableError(HostError):
+    """A worker's host does not reach the port where a run's scheduler listens."""
+
+    code, status = "SCHEDULER_UNREACHABLE", "FAILED_PRECONDITION"
+    advice = "Open the ports of AGI_SCHEDULER_PORTS (24700-24799) on the scheduler's host for it"
 
 
 class PythonMissingError(HostError):

@@ -14,7 +14,16 @@ import grpc
 
 from agi_cluster.client.autostart import ensure_daemon
 from agi_cluster.client.call import Call, Stream, Watch, as_method
-from agi_cluster.client.calls import apps, daemon, hosts, installations, plans, runs, snippets
+from agi_cluster.client.calls import (
+    apps,
+    daemon,
+    doctor,
+    hosts,
+    installations,
+    plans,
+    runs,
+    snippets,
+)
 from agi_cluster.client.channel import OPTIONS
 from agi_cluster.client.connection import Connection
 from agi_cluster.client.following import Following
@@ -105,6 +114,8 @@ class Client(Connection[grpc.Channel]):
     drain_host = _unary(hosts.drain_host)
     resume_host = _unary(hosts.resume_host)
     delete_host = _unary(hosts.delete_host)
+
+    diagnose = _stream(doctor.diagnose)
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)

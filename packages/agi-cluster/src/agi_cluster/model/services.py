@@ -14,6 +14,7 @@ from typing import Protocol
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
@@ -159,6 +160,14 @@ class HostService(Protocol):
     async def delete_host(
         self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
     ) -> Host: ...
+
+
+class DoctorService(Protocol):
+    """What is wrong with the machines."""
+
+    def diagnose(self, request: Diagnose) -> AsyncIterator[Step | Diagnosis]:
+        """Yield each step as it is climbed, and at last the diagnosis with all of them."""
+        ...
 
 
 class DaemonService(Protocol):

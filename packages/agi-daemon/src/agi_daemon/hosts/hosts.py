@@ -186,6 +186,14 @@ class Hosts:
                 await self._ways.close(address)
             return self._shown(record)
 
+    def record(self, address: str) -> HostRecord:
+        """All that is kept of a host.
+
+        Raises:
+            HostNotFoundError: It was never enrolled.
+        """
+        return self._known(address)
+
     def transport(self, address: str) -> HostTransport:
         """The way to act on a host.
 

@@ -11,8 +11,9 @@ from typing import Any
 from attrs import frozen
 
 from agi_cluster.text import one_line
-from agi_daemon.install.host_agent import START, modules
+from agi_daemon.install.on_host import SURVEY
 from agi_daemon.store.codec import structured
+from agi_daemon.transport.host_program import START
 from agi_daemon.transport.host_transport import Completed, HostTransport
 from agi_env.errors import HostError, error_from
 
@@ -79,7 +80,7 @@ async def survey(
     arrivals: list[float] = []
     done = await transport.run(
         ["sh", "-c", LAUNCH, "agi", START],
-        stdin=modules("survey") + json.dumps(request).encode() + b"\n",
+        stdin=SURVEY.sources + json.dumps(request).encode() + b"\n",
         deadline_s=DEADLINE_S,
         on_line=lambda _: arrivals.append(time.time()),
     )

@@ -56,10 +56,11 @@ class SshCommand:
 
 
 def quoted(word: str) -> str:
-    r"""The word as every login shell reads it back.
+    r"""The word as login shells of all kinds read it back.
 
     ``shlex.quote`` is for POSIX shells. Between single quotes fish gives a meaning to backslashes,
-    csh one to ``!``; outside of them a backslash makes both plain, everywhere.
+    csh one to ``!``; outside of them a backslash makes both plain, everywhere. Only a newline has
+    no spelling that csh shares with the others.
     """
     parts = _SPECIAL.split(word)
     pieces = [f"\\{part}" if at % 2 else f"'{part}'" for at, part in enumerate(parts)]

@@ -91,7 +91,7 @@ class SshPool:
         Raises:
             HostError: The host cannot be reached, or its login starts no command.
         """
-        while (process := await self._open(await self._link(), command)) is None:
+        while (process := await self._open(await self._link(), command)) is None:  # noqa: ASYNC110
             await asyncio.sleep(_PATIENCE_S)
         try:
             await self._started(process)
