@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from attrs import evolve
 from agi_daemon.transport.host_key import HostKey
 from agi_daemon.transport.login import Login
 from agi_daemon.transport.ssh import SshTransport
-from agi_daemon.transport.ssh_authorize import authorize, own_key
 from agi_daemon.transport.ssh_offer import offered_key
 from agi_daemon.transport.ssh_settings import SshSettings
 from agi_env.errors import (
@@ -25,7 +23,6 @@ from agi_env.errors import (
     LoginShellHangsError,
 )
 from hosts import Cluster, Host
-from hosts.disk import PASSWORD
 from hosts.faults import login, network
 
 Reach = Callable[..., SshTransport]
@@ -64,19 +61,17 @@ async def test_by_ipv6(hosts: Cluster, reach: Reach) -> None:
     assert (await host.run(["hostname"], deadline_s=20)).stdout.decode().strip() == hosts[0].name
 
 
-async def test_a_cut_link_is_known_in_15_seconds(hosts: Cluster, reach: Reach) -> None:
-    """With the deadlines that hold in earnest; another host's commands go on."""
-    broken, well = reach(hosts[0]), reach(hosts[1])
+async def test_a_link_that_is_cut_is_known_soon(hosts: Cluster, reach: Reach) -> None:
+    """After three intervals, of 5 s in earnest; another host's commands go on."""
+    broken, well = reach(hosts[0], keepalive_s=0.5), reach(hosts[1])
     async with await broken.open_channel(["cat"]) as channel:
         await channel.send(b"hello\n")
         assert await anext(channel.lines()) == b"hello"
         with hosts[0].fault(network.link_down):
-            began = time.monotonic()
             waiting = asyncio.create_task(channel.wait(), name="waiting")
             assert (await well.run(["echo", "well"], deadline_s=5)).stdout == b"well\n"
             with pytest.raises(HostConnectionLostError):
-                await asyncio.wait_for(waiting, 20)
-            assert time.monotonic() - began < 17
+                await asyncio.wait_for(waiting, 10)
     assert (await broken.run(["echo", "back"], deadline_s=20)).stdout == b"back\n"
 
 
@@ -84,7 +79,7 @@ async def test_a_host_that_is_off_does_not_answer(
     hosts: Cluster, reach: Reach, settings: SshSettings
 ) -> None:
     hosts[0].power_off()
-    with pytest.raises(HostUnreachableError, match="there is no way to it|no answer within"):
+    with pytest.raises(HostUnreachableError, match=r"there is no way to it|no answer within"):
         await reach(hosts[0], connect_s=5.0).run(["true"], deadline_s=20)
 
 
@@ -143,20 +138,3 @@ async def test_a_throttled_link_is_slow_and_works(hosts: Cluster, reach: Reach) 
             ["wc", "-c"], stdin=b"x" * 2_000_000, deadline_s=60, idle_s=10
         )
     assert done.stdout.strip() == b"2000000"
-
-
-async def test_our_key_is_let_in_with_the_password(
-    hosts: Cluster, settings: SshSettings, tmp_path: Path
-) -> None:
-    pinned, ours = HostKey.from_line(hosts[0].public_key), tmp_path / "id_ed25519"
-    by = Login(address=hosts[0].address, user="root")
-    line = own_key(ours)
-    await authorize(by, pinned, PASSWORD, line, settings)
-    ssh = evolve(settings, own_key=ours)
-    host = SshTransport(by, pinned, root=PurePosixPath("~/.agi"), ssh=ssh)
-    try:
-        done = await host.run(["cat", ".ssh/authorized_keys"], deadline_s=20)
-        assert done.stdout.decode().splitlines()[-1] == line
-    finally:
-        await host.aclose()
-        hosts[0].wipe()
