@@ -23,7 +23,7 @@ from agi_env.runtime.cluster_spec import ClusterSpec
 from agi_env.runtime.dask_security import security
 from agi_env.runtime.dask_task import WORD, carry
 from agi_env.runtime.frames import Message
-from agi_env.runtime.own_address import listening_at
+from agi_env.runtime.own_address import in_url, listening_at
 from agi_env.runtime.port_range import PortRange
 
 CLOSE_S = 2.0
@@ -150,7 +150,7 @@ class DaskLink:
             dashboard = f"{_LOOPBACK}:{free}" if free else ""
         # The client is in this process: for it alone there is a way without a socket.
         ways: dict[str, Any] = {
-            "host": [host, None],
+            "host": [in_url(host), None],
             "port": [port, 0],
             "protocol": ["tls", "inproc"],
         }

@@ -25,6 +25,11 @@ def listening_at(host: str) -> str:
     return _EVERYWHERE[socket.AF_INET6 if ":" in host else socket.AF_INET]
 
 
+def in_url(address: str) -> str:
+    """An address as it stands before a port: one of IPv6 has brackets there."""
+    return f"[{address}]" if ":" in address else address
+
+
 def is_outside_address(text: str) -> bool:
     """Whether this is an address, no name, at which others may reach this very machine."""
     try:
