@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agi_env.errors import ShareMissingError, SettingsInvalidError
+from agi_env.errors import SettingsInvalidError, ShareMissingError
 from agi_env.mode import Mode
 from agi_env.share import data_paths, share_root
 
