@@ -28,7 +28,7 @@ old='import sys; sys.exit(sys.version_info < (3, 8))'
 for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 \
     "$HOME"/.local/bin/python3* "$HOME"/.local/share/uv/python/*/bin/python3; do
   path=$(command -v "$name" 2>/dev/null) || continue
-  "$path" -I -S -c "$old" </dev/null >/dev/null 2>&1 && exec "$path" -I -S -c "$1"
+  "$path" -I -c "$old" </dev/null >/dev/null 2>&1 && exec "$path" -I -c "$1"
 done
 printf '{"error": {"code": "PYTHON_MISSING", "metadata": {"what": "it has no Python"}}}\\n'
 """

@@ -112,7 +112,7 @@ def _ask_all(paths: list[str]) -> dict[str, tuple[str, str]]:
     asked = []
     for path in paths:
         try:
-            argv = [path, "-I", "-S", "-c", _VERSION]
+            argv = [path, "-I", "-c", _VERSION]
             asked.append((path, subprocess.Popen(argv, **pipes)))  # type: ignore[call-overload]
         except OSError:  # what does not start is none
             continue
