@@ -56,10 +56,6 @@ def hosts_of(subnet: Subnet) -> list[int]:
     return leftovers(subnet.folder)
 
 
-def alive(pids: list[int]) -> bool:
-    return any(Path(f"/proc/{pid}").exists() for pid in pids)
-
-
 def test_the_command_tells_how_to_add_them_and_ends_them_at_ctrl_c() -> None:
     with owner() as (process, lines):
         assert any("--trust-fingerprint SHA256:" in line for line in lines)
@@ -82,9 +78,9 @@ def test_a_start_clears_away_what_a_killed_owner_left(*, stuck: bool) -> None:
         process.kill()
         process.wait(20)
     if not stuck:
-        eventually(lambda: not alive(pids), "hosts end with their owner")
+        eventually(lambda: not {*pids} & {*hosts_of(subnet)}, "hosts end with their owner")
     sweep()
-    assert not alive(pids)
+    assert not {*pids} & {*hosts_of(subnet)}
     assert_nothing_left(subnet)
 
 
