@@ -532,7 +532,7 @@ class HostError(AgiError):
 
     # Not UNAVAILABLE: that is the daemon's, and callers repeat it at once.
     code, status, exit_code = "HOST_FAILED", "FAILED_PRECONDITION", 13
-    advice = "`agi doctor` says what that host lacks"
+    advice = "`agi hosts check HOST` says what that host lacks"
 
 
 class HostUnresolvedError(HostError):
