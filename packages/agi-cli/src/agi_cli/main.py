@@ -26,6 +26,7 @@ _COMMANDS = {
     "apps": "Look at the known apps, make and register them.",
     "hosts": "Look at the machines.",
     "snippet": "Write a Python program that does the same as a command.",
+    "pipeline": "Keep runs as steps of a pipeline, execute it, look at its history.",
     "daemon": "Start and stop the daemon, ask how it is.",
     "demo": "Play the whole life of the example app.",
 }

@@ -63,7 +63,7 @@ def section_ends(text: str) -> dict[KeyPath, int]:
 
 
 def headers(text: str) -> list[tuple[KeyPath, int]]:
-    """What each ``[section]`` and each element of an array of tables is, and the offset of its ``[``.
+    """Each ``[section]`` and each element of an array of tables, with the offset of its ``[``.
 
     Raises:
         ValueError: The text is not TOML.

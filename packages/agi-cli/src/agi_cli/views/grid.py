@@ -14,6 +14,13 @@ STATE_STYLES = {
     "FAILED": "bold red",
     "SUSPECT": "yellow",
     "CANCELLED": "yellow",
+    "CURRENT": "green",
+    "STALE": "yellow",
+    "SKIPPED": "green",
+    "INTERRUPTED": "bold red",
+    "BLOCKED": "yellow",
+    "LEFT_OUT": "dim",
+    "UNTRACKED": "dim",
 }
 """Settled states; those that move are cyan."""
 

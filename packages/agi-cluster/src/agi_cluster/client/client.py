@@ -159,9 +159,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
             try:
                 method = self.method(call)
                 return call.parse(
-                    await method(
-                        call.request, timeout=patience.left(), metadata=self.metadata
-                    )
+                    await method(call.request, timeout=patience.left(), metadata=self.metadata)
                 )
             except grpc.RpcError as error:
                 if not may_try_again(error):

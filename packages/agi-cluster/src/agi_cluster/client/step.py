@@ -14,7 +14,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 
-TOKEN_VARIABLE = "AGI_STEP_TOKEN"
+TOKEN_VARIABLE = "AGI_STEP_TOKEN"  # noqa: S105 - the name of a variable
 PID_VARIABLE = "AGI_STEP_PID"
 HEADER = "agi-step-token"
 """The key of the metadata in which a call carries the token."""

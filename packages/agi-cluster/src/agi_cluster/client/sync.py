@@ -153,9 +153,7 @@ class Client(Connection[grpc.Channel]):
         while True:
             try:
                 method = self.method(call)
-                answer = method(
-                    call.request, timeout=patience.left(), metadata=self.metadata
-                )
+                answer = method(call.request, timeout=patience.left(), metadata=self.metadata)
                 return call.parse(answer)
             except grpc.RpcError as error:
                 if not may_try_again(error):

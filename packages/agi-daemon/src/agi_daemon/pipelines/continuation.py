@@ -21,8 +21,9 @@ def repeated(record: PipelineRunRecord) -> tuple[Steps, tuple[StepOrder, ...]]:
 
 
 def resumed(now: Steps, earlier: PipelineRunRecord) -> Steps:
-    """The steps as they are now; carried over is what succeeded, did not change since, and
-    depends only on what is carried over as well.
+    """The steps as they are now, with those carried over that need not be executed again.
+
+    These succeeded, have not changed since, and depend only on others that are carried over.
     """
     before = {step.step: step for step in earlier.run.steps}
     carried: dict[str, StepExecution] = {}

@@ -13,7 +13,7 @@ from attrs import frozen
 from agi_cluster.model.pipeline import StepState
 from agi_cluster.model.pipeline_run import StepExecution
 from agi_daemon.defects import defect
-from agi_daemon.events import Events, Fact
+from agi_daemon.events import Events
 from agi_daemon.log import get_log
 from agi_daemon.pipelines import outputs, pipeline_run_store, transitions
 from agi_daemon.pipelines.links import Links

@@ -66,11 +66,7 @@ def edited(text: str, edit: Edit, *, where: str = "") -> str:
         expected = deepcopy(data)
         change.apply(expected)
         result = _attempt(change, text, isinstance(data.get(change.module), list))
-        if result is None or not _reads_as(result, expected):
-            result = None
-        elif not isinstance(change, Remove | Update) and _lost_comments(text, result):
-            result = None
-        if result is None:
+        if result is None or not _is_exact(change, text, result, expected):
             raise RefusedError(
                 "this cannot be changed without touching something else",
                 where=where,
@@ -205,6 +201,14 @@ class Order:
     @property
     def _key(self) -> str:
         return f"{self.module}__sequence"
+
+
+def _is_exact(change: Change, text: str, result: str, expected: Mapping[str, Any]) -> bool:
+    """Whether the result is the text with the change and nothing else."""
+    if not _reads_as(result, expected):
+        return False
+    # What looks like a comment may be a line of the code that an update replaces.
+    return isinstance(change, Remove | Update) or not _lost_comments(text, result)
 
 
 def _attempt(change: Change, text: str, is_there: bool) -> str | None:

@@ -9,7 +9,7 @@ from typing import Self
 from attrs import frozen
 
 from agi_daemon.pipelines import lab_edit
-from agi_daemon.pipelines.lab_steps import META, LabModule, LabProblem, modules, read_module
+from agi_daemon.pipelines.lab_steps import META, LabError, LabModule, modules, read_module
 from agi_env.atomic_file import write_atomically
 from agi_env.errors import (
     EtagMismatchError,
@@ -95,7 +95,7 @@ class LabFile:
             return LabModule(name=key, steps=(), sequence=None, serial=True)
         try:
             return read_module(self.document.data, key)
-        except LabProblem as problem:
+        except LabError as problem:
             line = self.document.line_of(problem.key)
             raise PipelineInvalidError(
                 problem.what,

@@ -27,7 +27,7 @@ _FACTS = ("app", "settings", "selection", "sources", "plan", "code")
 Key = tuple[str | int, ...]
 
 
-class LabProblem(Exception):
+class LabError(Exception):
     """Something in the data that cannot be used.
 
     Attributes:
@@ -78,12 +78,12 @@ def read_module(data: Mapping[str, Any], name: str) -> LabModule:
     """The steps under a key.
 
     Raises:
-        LabProblem: A value cannot be used, an id is there twice, or dependencies lead nowhere or
+        LabError: A value cannot be used, an id is there twice, or dependencies lead nowhere or
             in a circle.
     """
     rows = data[name]
     if not _is_list(rows):
-        raise LabProblem((name,), f"{name} must be a list of tables, not {shown(rows)}")
+        raise LabError((name,), f"{name} must be a list of tables, not {shown(rows)}")
     sequence = _sequence(data, name)
     steps = [
         LabStep(index=i, step=_step(row, (name, i))) for i, row in enumerate(rows) if _is_shown(row)
@@ -116,7 +116,7 @@ def _step(row: Mapping[str, Any], key: Key) -> PipelineStep:
     origin = _origin(row)
     timeout = _typed(automation, "timeout", (*key, "automation"), (int, float), 0)
     if not 0 <= timeout < math.inf:
-        raise LabProblem((*key, "automation", "timeout"), "timeout must be seconds, 0 or more")
+        raise LabError((*key, "automation", "timeout"), "timeout must be seconds, 0 or more")
     return PipelineStep(
         id=_text(row, "id", key).strip() or f"step-{int(key[-1]) + 1}",
         deps=_deps(row, key),
@@ -181,7 +181,7 @@ def _typed(
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = _NAMES[kinds[0]]
-        raise LabProblem((*key, name), f"{name} must be {expected}, not {shown(value)}")
+        raise LabError((*key, name), f"{name} must be {expected}, not {shown(value)}")
     return value
 
 
@@ -197,7 +197,7 @@ def _texts(row: Mapping[str, Any], name: str, key: Key) -> tuple[str, ...]:
     value = row.get(name, [])
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise LabProblem((*key, name), f"{name} must be a list of texts, not {shown(value)}")
+        raise LabError((*key, name), f"{name} must be a list of texts, not {shown(value)}")
     return tuple(each.strip() for each in values if each.strip())
 
 
@@ -213,7 +213,7 @@ def _sequence(data: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
     if value is None or value == []:
         return None
     if not isinstance(value, list) or not all(type(each) is int for each in value):
-        raise LabProblem((META, key), f"{key} must be a list of numbers, not {shown(value)}")
+        raise LabError((META, key), f"{key} must be a list of numbers, not {shown(value)}")
     return tuple(dict.fromkeys(value))
 
 
@@ -231,7 +231,7 @@ def _check_ids(name: str, steps: Sequence[LabStep]) -> None:
     for each in steps:
         if each.step.id in seen:
             what = f"the id {shown(each.step.id)} is that of an earlier step, too"
-            raise LabProblem((name, each.index, "id"), what)
+            raise LabError((name, each.index, "id"), what)
         seen[each.step.id] = each.index
 
 
@@ -243,12 +243,12 @@ def _check_deps(name: str, rows: Sequence[Mapping[str, Any]], steps: Sequence[La
         for dep in each.step.deps:
             if dep not in known | blank:
                 what = f"step {each.step.id} depends on {shown(dep)}, and there is no such step"
-                raise LabProblem((name, each.index, _deps_key(rows[each.index])), what)
+                raise LabError((name, each.index, _deps_key(rows[each.index])), what)
     try:
         TopologicalSorter({each.step.id: each.step.deps for each in steps}).prepare()
     except CycleError as error:
         circle = " -> ".join(map(str, reversed(error.args[1])))
-        raise LabProblem((name,), f"steps depend on each other in a circle: {circle}") from error
+        raise LabError((name,), f"steps depend on each other in a circle: {circle}") from error
 
 
 def _deps_key(row: Mapping[str, Any]) -> str:

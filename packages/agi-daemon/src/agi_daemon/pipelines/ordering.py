@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from agi_cluster.model.pipeline import ENGINES, PipelineStep, StepState
@@ -71,7 +72,7 @@ def _execution(step: PipelineStep, deps: tuple[str, ...], left_out: str) -> Step
 
 
 def _chained(chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    pairs = zip(chosen, chosen[1:], strict=False)
+    pairs = itertools.pairwise(chosen)
     return {step: (before,) for before, step in pairs}
 
 
@@ -86,9 +87,7 @@ def _resolved(
     }
 
 
-def _of(
-    dep: str, named: Mapping[str, tuple[str, ...]], chosen: Sequence[str]
-) -> Iterator[str]:
+def _of(dep: str, named: Mapping[str, tuple[str, ...]], chosen: Sequence[str]) -> Iterator[str]:
     if dep in chosen:
         yield dep
         return

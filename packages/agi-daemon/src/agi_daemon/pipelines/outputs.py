@@ -48,9 +48,7 @@ def _looked_at(output: str, place: Path) -> StepOutput:
     contents = [(str(each.relative_to(place)), _sha256(each)) for each in files]
     whole = contents[0][1] if place.is_file() else _digest_of(contents)
     size = sum(each.stat().st_size for each in files)
-    return StepOutput(
-        path=output, place=str(place), sha256=whole, bytes=size, files=len(files)
-    )
+    return StepOutput(path=output, place=str(place), sha256=whole, bytes=size, files=len(files))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -91,7 +91,9 @@ def close_token(connection: sqlite3.Connection, token: str) -> None:
 def resources(connection: sqlite3.Connection, token: str) -> Sequence[StepResource]:
     """What was made with a token, in order."""
     sql = "SELECT method, resource FROM step_resources WHERE token = ? ORDER BY number"
-    return [StepResource(row["method"], row["resource"]) for row in connection.execute(sql, (token,))]
+    return [
+        StepResource(row["method"], row["resource"]) for row in connection.execute(sql, (token,))
+    ]
 
 
 def _without_code(run: PipelineRun) -> PipelineRun:

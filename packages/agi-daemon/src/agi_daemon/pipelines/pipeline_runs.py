@@ -217,24 +217,18 @@ class PipelineRuns:
         stale = await self._stale(found, record.run.steps)
         if stale and not allow_stale:
             raise _refused(stale, record.run.file)
-        warnings = tuple(
-            f"{each.id}: {change.detail}" for each in stale for change in each.stale
-        )
+        warnings = tuple(f"{each.id}: {change.detail}" for each in stale for change in each.stale)
         return await self._take(
             evolve(record, run=evolve(record.run, warnings=warnings)), claim, dry_run=dry_run
         )
 
-    async def _stale(
-        self, found: Found, steps: Sequence[StepExecution]
-    ) -> list[PipelineStep]:
+    async def _stale(self, found: Found, steps: Sequence[StepExecution]) -> list[PipelineStep]:
         """Those of the steps to be executed that are stale."""
         waiting = [step.step for step in steps if step.state is StepState.WAITING]
         looked = [await self._pipelines.fresh(found.step(each)) for each in waiting]
         return [step for step in looked if step.stale]
 
-    async def _stale_names(
-        self, found: Found, steps: Sequence[StepExecution]
-    ) -> tuple[str, ...]:
+    async def _stale_names(self, found: Found, steps: Sequence[StepExecution]) -> tuple[str, ...]:
         return tuple(step.id for step in await self._stale(found, steps))
 
     def _made(
@@ -242,11 +236,9 @@ class PipelineRuns:
     ) -> PipelineRunRecord:
         orders = tuple(ordering.order_of(each.step) for each in found.module.steps)
         file = str(found.file.path)
-        return _new(file, found.module.name, found.file.etag, steps, orders, origin)
+        return _new(file, found.module.name, found.file.etag, steps, orders, origin=origin)
 
-    async def _take(
-        self, record: PipelineRunRecord, claim: Claim, *, dry_run: bool
-    ) -> PipelineRun:
+    async def _take(self, record: PipelineRunRecord, claim: Claim, *, dry_run: bool) -> PipelineRun:
         if dry_run:
             return record.run
         return await completed(self._take_up(record, claim))
@@ -277,7 +269,9 @@ class PipelineRuns:
             claim.remember(connection, record.run.id)
             count = len(record.places(StepState.WAITING))
             data = {"file": record.run.file, "module": record.run.module, "steps": count}
-            self._parts.events.append(connection, record.subject, [Fact(kind="accepted", data=data)])
+            self._parts.events.append(
+                connection, record.subject, [Fact(kind="accepted", data=data)]
+            )
 
         return work
 
@@ -292,6 +286,7 @@ def _new(
     etag: str,
     steps: tuple[StepExecution, ...],
     orders: tuple[StepOrder, ...],
+    *,
     origin: str = "",
 ) -> PipelineRunRecord:
     run = PipelineRun(

@@ -148,9 +148,7 @@ class StepDriver:
         state, error = self._verdict(end)
         made = await asyncio.to_thread(outputs.recorded, order.outputs, file)
         linked = await self._parts.links.of(self._token)
-        return Ending(
-            state=state, exit_code=end.code, error=error, linked=linked, outputs=made
-        )
+        return Ending(state=state, exit_code=end.code, error=error, linked=linked, outputs=made)
 
     def _verdict(self, end: StepEnd) -> tuple[StepState, AgiError | None]:
         if end.code == 0:
@@ -158,7 +156,9 @@ class StepDriver:
         where = f"step {self._step.step}"
         if self._timed_out:
             limit = self._record.orders[self.index].timeout or DEFAULT_RUN_TIMEOUT
-            return StepState.FAILED, StepTimeoutError(f"it took longer than {limit:g} s", where=where)
+            return StepState.FAILED, StepTimeoutError(
+                f"it took longer than {limit:g} s", where=where
+            )
         if self._stopped:
             return StepState.CANCELLED, CancelledRunError(
                 "it was stopped", where=where, remedy="`agi pipeline resume` executes it again"

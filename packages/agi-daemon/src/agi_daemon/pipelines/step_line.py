@@ -55,7 +55,9 @@ class StepEnd:
 
 
 @asynccontextmanager
-async def attached(transport: HostTransport, directory: Path, epoch: int) -> AsyncIterator[StepLine]:
+async def attached(
+    transport: HostTransport, directory: Path, epoch: int
+) -> AsyncIterator[StepLine]:
     """Join the process of a step, or start it; at most one is started with each epoch."""
     argv = [sys.executable, "-m", "agi_daemon.pipelines.step_attach"]
     argv += [str(directory), "--epoch", str(epoch)]

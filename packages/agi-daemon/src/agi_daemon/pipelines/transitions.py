@@ -76,9 +76,7 @@ def begun(index: int, now: datetime) -> Change:
         token = f"{record.run.id}/{index + 1}/{attempt}/{secrets.token_hex(16)}"
 
         def started(each: StepExecution) -> StepExecution:
-            return evolve(
-                each, state=StepState.RUNNING, attempt=attempt, starts=1, start_time=now
-            )
+            return evolve(each, state=StepState.RUNNING, attempt=attempt, starts=1, start_time=now)
 
         def ordered(each: StepOrder) -> StepOrder:
             return evolve(each, token=token, tokens=(*each.tokens, token))

@@ -56,9 +56,7 @@ class PipelineRunServicer(pipeline_runs_pb2_grpc.PipelineRunServiceServicer):
         self, request: pb.RetryPipelineStepRequest, context: Context
     ) -> pb.PipelineRun:
         step = fields.required(request.step, "step")
-        run = await self._runs.retry_pipeline_step(
-            _name(request), step, **fields.mutation(request)
-        )
+        run = await self._runs.retry_pipeline_step(_name(request), step, **fields.mutation(request))
         return pipeline_run_to_wire(run)
 
     async def GetPipelineRun(

@@ -73,13 +73,11 @@ class Origins:
         except (NotFoundError, AppError) as error:
             return (Staleness(field="app", detail=str(error)),)
         sources = await asyncio.to_thread(self._sources, app)
-        return tuple(
-            [
-                *self._settings_changes(facts, snapshot.settings),
-                *self._host_changes(snapshot.settings),
-                *self._source_changes(facts, sources),
-                *self._plan_changes(facts),
-            ]
+        return (
+            *self._settings_changes(facts, snapshot.settings),
+            *self._host_changes(snapshot.settings),
+            *self._source_changes(facts, sources),
+            *self._plan_changes(facts),
         )
 
     def _sources(self, app: App) -> dict[str, str]:
@@ -122,9 +120,7 @@ class Origins:
             except HostNotFoundError as error:
                 yield Staleness(field="hosts", detail=error.what)
 
-    def _source_changes(
-        self, facts: SnippetFacts, now: Mapping[str, str]
-    ) -> Iterator[Staleness]:
+    def _source_changes(self, facts: SnippetFacts, now: Mapping[str, str]) -> Iterator[Staleness]:
         if not facts.sources or facts.sources == digest_of(now):
             return
         before = self._store.read(lambda db: _sources_of(db, facts.sources))
