@@ -106,6 +106,7 @@ def retry(
 
 def history(
     context: typer.Context,
+    *,
     name: Annotated[
         str,
         typer.Argument(
