@@ -48,6 +48,18 @@ class {manager}Worker:
 """
 
 
+LABS = {
+    "lab": "[[toy]]\nid = 'one'\nC = 'print(1)'\n[[toy]]\nid = 'two'\ndeps = ['one']\nC = 'pass'\n",
+    "failing_lab": (
+        "[[toy]]\nid = 'good'\nC = 'pass'\n[[toy]]\nid = 'bad'\nC = 'raise SystemExit(3)'\n"
+    ),
+    "stale_lab": "[[toy]]\nC = 'pass'\nagi = { app = 'toy_project', kind = 'run', settings = '0',"
+    " api = 'agi.snippet.v1' }\n",
+    "untidy_lab": "[[toy\n",
+    "mistaken_lab": "[[toy]]\nQ = 'q'\nC = 7\n",
+}
+
+
 @dataclass(frozen=True)
 class Method:
     """A row of the table."""
@@ -170,8 +182,14 @@ class World:
         self._numbers = itertools.count(1)
 
     def filled(self, value: Any) -> Any:
-        """The value with its ``{words}`` filled in; ``{fresh}`` is one that was never used."""
-        return self._filled(value, {**self.words, "fresh": f"fresh{next(self._numbers)}"})
+        """The value with its ``{words}`` filled in.
+
+        ``{fresh}`` is one that was never used, ``{spare_step}`` a step of the lab made for this.
+        """
+        words = {**self.words, "fresh": f"fresh{next(self._numbers)}"}
+        if "{spare_step}" in str(value):
+            words["spare_step"] = self._spare_step(words["fresh"])
+        return self._filled(value, words)
 
     def settle(self, answer: Any) -> None:
         """Wait until what a call started has ended."""
@@ -206,6 +224,11 @@ class World:
         finally:
             store.close()
 
+    def _spare_step(self, name: str) -> str:
+        request = {"name": self.words["lab"], "step": {"id": f"spare-{name}", "code": "pass"}}
+        self.wire.call("PipelineService.AddPipelineStep", request)
+        return f"spare-{name}"
+
     def _filled(self, value: Any, words: Mapping[str, str]) -> Any:
         match value:
             case str():
@@ -235,6 +258,7 @@ class GatedRun:
 _WATCHES = {
     "runs/": "RunService.WatchRun",
     "installations/": "InstallationService.WatchInstallation",
+    "pipelineRuns/": "PipelineRunService.WatchPipelineRun",
 }
 
 
@@ -313,7 +337,27 @@ def world(
         world.settle(run)
     world.words |= {"app": app, "installation": installation.name, "run": run.name}
     world.words |= {"plan": plan.name, "plan_id": plan.name.partition("@")[0]}
+    rendered = {"app": app, "kind": "KIND_RUN"}
+    world.words["snippet"] = wire.call("SnippetService.RenderSnippet", rendered).text
+    _add_labs(world, scratch)
     return world
+
+
+def _add_labs(world: World, scratch: Path) -> None:
+    """Files of steps, and executions of two of them; one failed."""
+    for name, text in LABS.items():
+        path = scratch / f"{name}.toml"
+        path.write_text(text)
+        world.words[name] = str(path)
+    for _ in range(3):
+        for word, lab, steps in (
+            ("pipeline_run", "lab", ["one"]),
+            ("failed_pipeline_run", "failing_lab", []),
+        ):
+            asked = {"file": world.words[lab], "steps": steps}
+            run = world.wire.call("PipelineRunService.StartPipelineRun", asked)
+            world.settle(run)
+            world.words[word] = run.name
 
 
 @pytest.fixture

@@ -321,8 +321,10 @@ class FakeClient:
         self._ask(("read_run_log", name, file))
         yield from [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]
 
-    def render_snippet(self, app: str, kind: SnippetKind) -> Snippet:
-        self._ask(("render_snippet", app, kind))
+    def render_snippet(
+        self, app: str, kind: SnippetKind, *, plan: str = "", notebook: bool = False
+    ) -> Snippet:
+        self._ask(("render_snippet", app, kind, plan, notebook))
         return Snippet(
             app="weather_project",
             kind=kind,

@@ -167,7 +167,13 @@ class StepDriver:
             what = "its process was lost in a crash, and what it did is not known"
             return StepState.INTERRUPTED, StepInterruptedError(what, where=where)
         facts = {"log_tail": step_directory.log_tail(self._place), "step": self._step.step}
-        return StepState.FAILED, StepFailedError(_how(end), where=where, metadata=facts)
+        run = self._record.run.id
+        remedy = (
+            f"`agi pipeline logs {run}` shows what it printed;"
+            f" `agi pipeline resume {run}` goes on from it"
+        )
+        error = StepFailedError(_how(end), where=where, remedy=remedy, metadata=facts)
+        return StepState.FAILED, error
 
 
 def _how(end: StepEnd) -> str:
