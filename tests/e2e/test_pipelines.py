@@ -24,10 +24,12 @@ from agi_cluster.model.snippet import SnippetKind
 from agi_cluster.pipeline_comparison import differences
 from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_env.errors import (
+    PipelineRunNotFoundError,
     RefusedError,
     SnippetApiError,
     StepFailedError,
     StepInterruptedError,
+    StepNotFoundError,
     StepStaleError,
     StepTimeoutError,
 )
@@ -268,10 +270,8 @@ def test_a_pipeline_of_one_client_is_watched_from_another(
     daemon: RunningDaemon, lab: Lab, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    lab.add(
-        "wait",
-        f"import os, time\nprint('here', flush=True)\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n",
-    )
+    wait = f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+    lab.add("wait", f"import os, time\nprint('here', flush=True)\n{wait}")
     started = lab.client.start_pipeline_run(lab.file)
     with daemon.client() as other:
         updates = other.watch_pipeline_run(started.id)
@@ -282,6 +282,7 @@ def test_a_pipeline_of_one_client_is_watched_from_another(
         pieces = other.read_pipeline_run_log(started.id, follow=True)
         assert next(pieces) == ("wait", "here\n")
         gate.touch()
+        assert list(pieces) == []
         *_, (last, _) = updates
     assert isinstance(last, PipelineRun)
     assert last.state is PipelineRunState.SUCCEEDED
@@ -380,7 +381,7 @@ def test_a_stale_step_says_field_by_field_what_changed(
         ("hosts", 'cluster.workers."127.0.0.1" was 1 and is 2 now'),
         ("sources", "src/fickle/fickle.py (edited)"),
     }
-    with pytest.raises(StepStaleError, match="args.parts was 2"):
+    with pytest.raises(StepStaleError, match=r"args\.parts was 2"):
         client.start_pipeline_run(lab.file)
     allowed = client.start_pipeline_run(lab.file, allow_stale=True, validate_only=True)
     assert len(allowed.warnings) == 4
@@ -404,11 +405,19 @@ def test_a_step_bound_to_a_plan(lab: Lab, toy: str) -> None:
 
 def test_a_snippet_of_another_api_is_refused(lab: Lab, toy: str) -> None:
     text = lab.client.render_snippet(toy, SnippetKind.RUN).text.replace(".v1", ".v7")
-    with pytest.raises(SnippetApiError, match="agi.snippet.v7"):
+    with pytest.raises(SnippetApiError, match=r"agi\.snippet\.v7"):
         lab.client.verify_snippet(text)
     with pytest.raises(SnippetApiError, match="Render it again"):
         lab.client.add_pipeline_step(lab.file, PipelineStep(code=text), generated=True)
     assert not Path(lab.file).exists()
+
+
+def test_names_of_what_is_not_there(lab: Lab) -> None:
+    lab.add("only", "pass\n")
+    with pytest.raises(StepNotFoundError, match="It has only"):
+        lab.run("other")
+    with pytest.raises(PipelineRunNotFoundError):
+        lab.client.get_pipeline_run("none")
 
 
 def gated_run(app: str, begun: Path, gate: Path) -> str:
@@ -416,7 +425,8 @@ def gated_run(app: str, begun: Path, gate: Path) -> str:
     return (
         "import asyncio\nfrom agi_cluster.agi_distributor import AGI\nfrom agi_env import AgiEnv\n"
         f"env = AgiEnv({app!r})\n"
-        f"print(asyncio.run(AGI.run(env, mode=0, parts=2, begun={str(begun)!r}, gate={str(gate)!r})))\n"
+        f"args = dict(begun={str(begun)!r}, gate={str(gate)!r}, parts=2)\n"
+        "print(asyncio.run(AGI.run(env, mode=0, **args)))\n"
     )
 
 
