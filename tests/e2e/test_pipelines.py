@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from agi_cluster.model.pipeline_run import PipelineRun, PipelineRunState
 from agi_cluster.model.requests import CreatePlan, StartRun
 from agi_cluster.model.snippet import SnippetKind
 from agi_cluster.pipeline_comparison import differences
-from agi_cluster.testing import RunningDaemon, running_daemon
+from agi_cluster.testing import RunningDaemon
 from agi_env.errors import (
     PipelineRunNotFoundError,
     RefusedError,
@@ -52,6 +52,47 @@ class {manager}Worker:
         return partition.payload
 
     def reduce(self, results): return sum(result.value for result in results)
+"""
+
+
+EXISTING = """\
+# Ann's lab
+[[toy]]
+D = "Prepare"
+Q = "Collect the data"
+M = "by hand"
+C = "print('prepared')\\n"
+NB_CELL_ID = "c1"
+profiles = {}
+
+[[toy]]
+D = ""
+Q = ""
+C = ""
+
+[[toy]]
+D = "Run"
+Q = "from the run page"
+C = '''
+# snippet_api: agi.snippet.v1
+import asyncio
+from agi_cluster.agi_distributor import AGI, RunRequest
+from agi_env import AgiEnv
+
+async def main():
+    app_env = AgiEnv(app="toy_project", verbose=1)
+    request = RunRequest(mode=0, params={"parts": 3})
+    print(await AGI.run(app_env, request=request))
+
+asyncio.run(main())
+'''
+E = "."
+depends_on = ["step-1"]
+
+[__meta__]
+schema = "agilab.lab_stages.v1"
+version = 1
+toy__sequence = [0, 2]
 """
 
 
@@ -178,6 +219,24 @@ def test_the_path_from_settings_to_history(
         assert run.steps[-1].linked[0].state == "SUCCEEDED"
     agi("pipeline", "compare", first.id, second.id)
     agi("settings", "reset", toy)
+
+
+@pytest.mark.parametrize("name", ["lab_steps.toml", "lab_stages.toml"])
+def test_what_existing_users_have_runs_and_stays_as_it_is(
+    client: Client, toy: str, tmp_path: Path, name: str
+) -> None:
+    lab = Lab(client, tmp_path, name)
+    Path(lab.file).write_text(EXISTING)
+    shown = client.get_pipeline(lab.file, module=toy)
+    assert [(step.id, step.engine) for step in shown.steps] == [
+        ("step-1", "runpy"),
+        ("step-3", "agi.run"),
+    ]
+    ended = lab.run()
+    assert ended.state is PipelineRunState.SUCCEEDED, lab.log(ended.id)
+    (linked,) = ended.steps[1].linked
+    assert client.get_run(linked.name).result == 3
+    assert Path(lab.file).read_text() == EXISTING
 
 
 def test_a_failing_step_of_a_serial_pipeline(lab: Lab, tmp_path: Path) -> None:
@@ -316,6 +375,30 @@ def test_a_step_that_is_stopped_alone(lab: Lab, tmp_path: Path) -> None:
     ended = lab.settled(started.id)
     assert ended.state is PipelineRunState.FAILED
     assert states(ended) == {"root": "SUCCEEDED", "stubborn": "CANCELLED", "other": "SUCCEEDED"}
+
+
+def test_a_step_is_tried_again_while_others_go_on(lab: Lab, tmp_path: Path) -> None:
+    gate, flag = tmp_path / "gate", tmp_path / "flag"
+    look = "import os, sys, time\n"
+    lab.add("root", "pass\n")
+    lab.add(
+        "long",
+        f"{look}while not os.path.exists({str(gate)!r}): time.sleep(0.01)\n",
+        deps=("root",),
+    )
+    lab.add("fickle", f"{look}sys.exit(not os.path.exists({str(flag)!r}))\n", deps=("root",))
+    lab.add("last", "pass\n", deps=("fickle",))
+    started = lab.client.start_pipeline_run(lab.file)
+    lab.until(lambda: states(lab.client.get_pipeline_run(started.id))["last"] == "BLOCKED")
+    with pytest.raises(RefusedError, match="Only a step that did not succeed"):
+        lab.client.retry_pipeline_step(started.id, "long")
+    flag.touch()
+    assert lab.client.retry_pipeline_step(started.id, "fickle").id == started.id
+    lab.until(lambda: states(lab.client.get_pipeline_run(started.id))["last"] == "SUCCEEDED")
+    gate.touch()
+    ended = lab.settled(started.id)
+    assert ended.state is PipelineRunState.SUCCEEDED
+    assert ended.steps[2].attempt == 2
 
 
 def test_a_step_has_a_time_limit(lab: Lab) -> None:
@@ -467,17 +550,9 @@ class Crashes:
         assert sorted(self.begun.read_text().split()) == ["p0", "p1"]
 
 
-@pytest.fixture(scope="module")
-def crashing() -> Iterator[RunningDaemon]:
-    with running_daemon() as daemon:
-        yield daemon
-
-
 @pytest.fixture
-def crash(crashing: RunningDaemon, make_app: Any, tmp_path: Path) -> Iterator[Crashes]:
-    with crashing.client() as client:
-        client.register_app(str(make_app("gated", worker=GATED_WORKER)), replace=True)
-        yield Crashes(crashing, client, tmp_path, "gated_project")
+def crash(daemon: RunningDaemon, client: Client, gated: str, tmp_path: Path) -> Crashes:
+    return Crashes(daemon, client, tmp_path, gated)
 
 
 def test_a_killed_daemon_loses_nothing(crash: Crashes) -> None:
@@ -498,19 +573,19 @@ def test_a_step_that_dies_with_its_daemon_joins_its_run(crash: Crashes) -> None:
     assert (step.attempt, step.starts) == (1, 2)
 
 
-def test_other_code_that_is_lost_is_never_repeated(crashing: RunningDaemon, tmp_path: Path) -> None:
+def test_other_code_that_is_lost_is_never_repeated(
+    daemon: RunningDaemon, lab: Lab, tmp_path: Path
+) -> None:
     done = tmp_path / "done"
-    with crashing.client() as client:
-        lab = Lab(client, tmp_path)
-        lab.add("work", f"{mark(done)}import time\ntime.sleep(600)\n")
-        started = client.start_pipeline_run(lab.file)
-        lab.until(done.exists)
-        crashing.kill()
-        for pid, line in crashing.processes().items():
-            if str(crashing.state / "pipelines") in line:
-                os.kill(pid, signal.SIGKILL)
-        crashing.start()
-        ended = lab.settled(started.id)
+    lab.add("work", f"{mark(done)}import time\ntime.sleep(600)\n")
+    started = lab.client.start_pipeline_run(lab.file)
+    lab.until(done.exists)
+    daemon.kill()
+    for pid, line in daemon.processes().items():
+        if str(daemon.state / "pipelines") in line:
+            os.kill(pid, signal.SIGKILL)
+    daemon.start()
+    ended = lab.settled(started.id)
     assert ended.steps[0].state is StepState.INTERRUPTED
     assert isinstance(ended.error, StepInterruptedError)
     assert done.read_text() == "x\n"

@@ -18,6 +18,8 @@ from agi_daemon.pipelines.transitions import Change, Ending
 from agi_env.errors import (
     AgiError,
     CancelledRunError,
+    InternalError,
+    OutOfTimeError,
     StepFailedError,
     StepInterruptedError,
     StepTimeoutError,
@@ -32,6 +34,8 @@ _log = get_log(__name__)
 MOST_STARTS = 5
 """Starts of one attempt, of which all but the last were lost in crashes."""
 MOST_BROKEN_LINES = 12
+_MAY_PASS = (InternalError, OutOfTimeError)
+"""Refusals of a far side whose supervisor was killed, or held up, before it could say a word."""
 TIMEOUT_GRACE_S = 10.0
 """Seconds that a step has to end once its time is up."""
 REPEATABLE = frozenset({"agi.run", "agi.install"})
@@ -113,18 +117,25 @@ class StepDriver:
     async def _followed(self) -> StepEnd:
         """Join or start the process, and wait for its end, over a new line where one breaks."""
         for broken in range(MOST_BROKEN_LINES):
-            async with attached(self._parts.transport, self._place, self._step.starts) as line:
-                stopper = asyncio.create_task(self._stopping(line), name="stop of a step")
-                try:
-                    end = await line.end()
-                finally:
-                    stopper.cancel()
-                    await asyncio.gather(stopper, return_exceptions=True)
+            try:
+                end = await self._over_a_line()
+            except _MAY_PASS as error:
+                _log.warning("a step cannot be attached to", place=str(self._place), error=error)
+                end = None
             if end is not None:
                 return end
             _log.warning("line to a step broken", place=str(self._place))
             await asyncio.sleep(min(5.0, 0.05 * 2**broken))
         raise StepFailedError("its process cannot be reached", where=self._step.step)
+
+    async def _over_a_line(self) -> StepEnd | None:
+        async with attached(self._parts.transport, self._place, self._step.starts) as line:
+            stopper = asyncio.create_task(self._stopping(line), name="stop of a step")
+            try:
+                return await line.end()
+            finally:
+                stopper.cancel()
+                await asyncio.gather(stopper, return_exceptions=True)
 
     async def _stopping(self, line: StepLine) -> None:
         """Stop the step, and the runs that it started, when that is asked or its time is up."""
