@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from agi_cli.main import run as run_command
+from agi_cli.session import Session
 from agi_cluster.client.sync import Client
 from agi_cluster.model.app import SettingChange
 from agi_cluster.model.event import Event
@@ -172,22 +175,17 @@ def gated(client: Client, make_app: Any) -> str:
 
 
 def test_the_path_from_settings_to_history(
-    daemon: RunningDaemon, lab: Lab, toy: str, tmp_path: Path
+    daemon: RunningDaemon, lab: Lab, toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Settings, install, distribute, run snippet, import, change, stale, refresh, run, history."""
 
+    monkeypatch.chdir(tmp_path)
+
     def agi(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "agi_cli", *words],
-            env=daemon.env,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        heard = io.StringIO()
+        session = Session(out=heard, err=heard, connect=lambda **_: daemon.client())
+        assert run_command(words, session) == code, heard.getvalue()
+        return heard.getvalue()
 
     agi("settings", "set", toy, "cluster.pool=true", "cluster.workers.127.0.0.1=1")
     for kind in ("install", "distribute", "run"):
