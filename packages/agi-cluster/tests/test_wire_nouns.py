@@ -18,11 +18,19 @@ from agi_cluster.model.diagnosis import (
     Rung,
     Severity,
     Step,
-    StepState,
 )
+from agi_cluster.model.diagnosis import StepState as RungState
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host, HostState
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
+from agi_cluster.model.pipeline import Freshness, Pipeline, PipelineStep, StepState
+from agi_cluster.model.pipeline_run import (
+    LinkedResource,
+    PipelineRun,
+    PipelineRunState,
+    StepExecution,
+    StepOutput,
+)
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition, PlanSlot
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import (
@@ -36,7 +44,13 @@ from agi_cluster.model.run import (
     SnippetOrigin,
 )
 from agi_cluster.model.selection import Selection
-from agi_cluster.model.snippet import Snippet, SnippetKind
+from agi_cluster.model.snippet import (
+    Snippet,
+    SnippetFacts,
+    SnippetKind,
+    SnippetVerdict,
+    Staleness,
+)
 from agi_cluster.wire import app as wire_app
 from agi_cluster.wire import installation as wire_installation
 from agi_cluster.wire import plan as wire_plan
@@ -52,9 +66,16 @@ from agi_cluster.wire.diagnosis import (
 from agi_cluster.wire.event import event_from_wire, event_to_wire
 from agi_cluster.wire.host import host_from_wire, host_to_wire
 from agi_cluster.wire.name import app_reference, plan_revision, resource_id, resource_name
+from agi_cluster.wire.pipeline import pipeline_from_wire, pipeline_to_wire
+from agi_cluster.wire.pipeline_run import pipeline_run_from_wire, pipeline_run_to_wire
 from agi_cluster.wire.run_partition import run_partition_from_wire, run_partition_to_wire
 from agi_cluster.wire.selection import selection_from_wire, selection_to_wire
-from agi_cluster.wire.snippet import snippet_from_wire, snippet_to_wire
+from agi_cluster.wire.snippet import (
+    snippet_from_wire,
+    snippet_to_wire,
+    verdict_from_wire,
+    verdict_to_wire,
+)
 from agi_env.errors import (
     AgiError,
     DiskFullError,
@@ -247,6 +268,98 @@ run_partitions = st.builds(
 snippets = st.builds(
     Snippet, app=names, kind=st.sampled_from(SnippetKind), text=text, api=text, settings_digest=text
 )
+snippet_facts = st.builds(
+    SnippetFacts,
+    api=text,
+    kind=st.sampled_from(SnippetKind),
+    app=names,
+    settings=text,
+    selection=text,
+    sources=text,
+    plan=text,
+    code=text,
+)
+stalenesses = st.lists(st.builds(Staleness, field=text, detail=text), max_size=2).map(tuple)
+verdicts = st.builds(SnippetVerdict, facts=snippet_facts, stale=stalenesses)
+pipelines = st.builds(
+    Pipeline,
+    file=text,
+    module=text,
+    etag=text,
+    serial=st.booleans(),
+    latest_run=st.just("") | names,
+    steps=st.lists(
+        st.builds(
+            PipelineStep,
+            id=text,
+            number=counts,
+            deps=texts,
+            description=text,
+            question=text,
+            model=text,
+            code=text,
+            environment=text,
+            engine=text,
+            enabled=st.booleans(),
+            outputs=texts,
+            skip_if_outputs_exist=st.booleans(),
+            parallel_safe=st.booleans(),
+            timeout=numbers,
+            origin=st.none() | snippet_facts,
+            edited=st.booleans(),
+            freshness=st.sampled_from(Freshness),
+            stale=stalenesses,
+            latest_state=st.none() | st.sampled_from(StepState),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+pipeline_runs = st.builds(
+    PipelineRun,
+    id=names,
+    file=text,
+    module=text,
+    state=st.sampled_from(PipelineRunState),
+    target=st.sampled_from(PipelineRunState),
+    etag=text,
+    create_time=moments,
+    end_time=optional,
+    error=st.none() | errors,
+    origin=st.just("") | names,
+    warnings=texts,
+    steps=st.lists(
+        st.builds(
+            StepExecution,
+            step=text,
+            description=text,
+            engine=text,
+            environment=text,
+            code=text,
+            code_digest=text,
+            deps=texts,
+            origin=st.none() | snippet_facts,
+            state=st.sampled_from(StepState),
+            attempt=counts,
+            starts=counts,
+            start_time=optional,
+            end_time=optional,
+            exit_code=st.none() | st.integers(0, 255),
+            error=st.none() | errors,
+            reason=text,
+            linked=st.lists(
+                st.builds(LinkedResource, name=text, state=text, plan=text, release=text),
+                max_size=2,
+            ).map(tuple),
+            outputs=st.lists(
+                st.builds(
+                    StepOutput, path=text, place=text, sha256=text, bytes=counts, files=counts
+                ),
+                max_size=2,
+            ).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 daemons = st.builds(
     DaemonInfo,
     version=text,
@@ -281,7 +394,7 @@ steps = st.builds(
     Step,
     host=text,
     rung=st.sampled_from(Rung),
-    state=st.sampled_from(StepState),
+    state=st.sampled_from(RungState),
     evidence=text,
     seconds=st.floats(0, 100),
     findings=st.lists(findings, max_size=2).map(tuple),
@@ -314,6 +427,9 @@ TRIPS = {
     "run": (runs, wire_run.run_to_wire, wire_run.run_from_wire),
     "run partition": (run_partitions, run_partition_to_wire, run_partition_from_wire),
     "snippet": (snippets, snippet_to_wire, snippet_from_wire),
+    "verdict": (verdicts, verdict_to_wire, verdict_from_wire),
+    "pipeline": (pipelines, pipeline_to_wire, pipeline_from_wire),
+    "pipeline_run": (pipeline_runs, pipeline_run_to_wire, pipeline_run_from_wire),
     "daemon": (daemons, daemon_to_wire, daemon_from_wire),
     "event": (events, event_to_wire, event_from_wire),
     "diagnosis": (diagnoses, diagnosis_to_wire, diagnosis_from_wire),

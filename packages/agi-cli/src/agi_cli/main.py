@@ -27,6 +27,7 @@ _COMMANDS = {
     "hosts": "Enrol machines, trust their keys, look at them, drain and remove them.",
     "doctor": "Find out what is wrong with the machines, and what mends it.",
     "snippet": "Write a Python program that does the same as a command.",
+    "pipeline": "Keep runs as steps of a pipeline, execute it, look at its history.",
     "daemon": "Start and stop the daemon, ask how it is.",
     "demo": "Play the whole life of the example app.",
 }

@@ -87,6 +87,8 @@ class AGI:
         scheduler: str | None = None,
         workers: Mapping[str, int] | None = None,
         mode: int | None = None,
+        *,
+        plan: str | None = None,
         **args: Any,
     ) -> Distribution:
         """Have the app name its partitions, place them on the slots, and return the plan.
@@ -96,6 +98,8 @@ class AGI:
             scheduler: Where the scheduler runs, ``host`` or ``host:port``.
             workers: How many worker slots on each host, 1 or more each.
             mode: The mode that the plan is for.
+            plan: A plan that is there already, as ``plans/ID@REVISION``, to look at instead of a
+                new one; it is returned as it is, whatever else is given.
             args: Arguments of the app; they replace those of the settings key by key.
         """
         request = CreatePlan(
@@ -105,9 +109,9 @@ class AGI:
             args=plain_args(args),
         )
         async with clients.AsyncClient() as client:
-            plan = await client.create_plan(request)
-            partitions = await _all(client.list_plan_partitions, plan.name)
-        return Distribution(plan=plan, partitions=partitions)
+            found = await (client.get_plan(plan) if plan else client.create_plan(request))
+            partitions = await _all(client.list_plan_partitions, found.name)
+        return Distribution(plan=found, partitions=partitions)
 
     @staticmethod
     async def run(
