@@ -1,74 +1,58 @@
-"""Letting our key in after one password login: a real server, a real password, a user made up."""
+"""Letting our key in after one password login: test hosts have an account with a password."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 import pytest
 from attrs import evolve
 
 from agi_daemon.log import open_log
+from agi_daemon.transport.host_key import HostKey
+from agi_daemon.transport.login import Login
+from agi_daemon.transport.ssh import SshTransport
 from agi_daemon.transport.ssh_authorize import authorize, own_key
-from agi_env.errors import HostKeyChangedError, HostLoginError, InvalidInputError
-
-PASSWORD = "correct horse battery"
-UID = 54321
-CONFIG = """\
-PasswordAuthentication yes
-AuthorizedKeysFile .ssh/authorized_keys
-"""
-"""The first of two values counts, so what is added must come first: see ``Town``."""
-
-
-@pytest.fixture
-def town(new_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A server in a mount namespace of its own, where a user ``ann`` exists who has a password."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("making a user who has a password needs root and unshare")
-    folder = tmp_path_factory.mktemp("town")
-    folder.chmod(0o755)
-    home = folder / "ann"
-    home.mkdir(mode=0o755)
-    os.chown(home, UID, UID)
-    for parent in folder.parents:
-        if parent != Path("/tmp") and parent.is_relative_to("/tmp"):
-            parent.chmod(0o755)
-    hashed = subprocess.run(
-        ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, text=True, capture_output=True,
-        check=True,
-    ).stdout.strip()  # fmt: skip
-    for name, line in {
-        "passwd": f"ann:x:{UID}:{UID}::{home}:/bin/bash\n",
-        "shadow": f"ann:{hashed}:19000:0:99999:7:::\n",
-    }.items():
-        (folder / name).write_text(Path(f"/etc/{name}").read_text() + line)
-        (folder / name).chmod(0o644 if name == "passwd" else 0o600)
-    with new_server() as server:
-        server.__exit__()
-        config = server.folder / "sshd_config"
-        kept = [line for line in config.read_text().splitlines() if "SetEnv" not in line]
-        config.write_text(CONFIG + "\n".join(kept) + "\n")
-        binds = " && ".join(f"mount --bind {folder}/{n} /etc/{n}" for n in ("passwd", "shadow"))
-        plain = server._command
-        server._command = [
-            "unshare", "--mount", "--propagation", "private",
-            "sh", "-c", f'{binds} && exec "$@"', "sh", *plain,
-        ]  # fmt: skip
-        server.__enter__()
-        server.home = home
-        yield server
+from agi_daemon.transport.ssh_settings import SshSettings
+from agi_env.errors import (
+    HostKeyChangedError,
+    HostLoginError,
+    InvalidInputError,
+    LoginShellHangsError,
+)
+from hosts import Cluster, Host
+from hosts.disk import PASSWORD, WORKER_ID
 
 
 @pytest.fixture
-def ann(town: Any) -> Any:
-    return evolve(town.login, user="ann", identity_file="")
+def host(hosts: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """One whose homes are empty before and after."""
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    yield hosts[0]
+    hosts[0].wipe()
+
+
+@pytest.fixture
+def home(host: Host) -> Path:
+    return host.disk / "home" / "worker"
+
+
+@pytest.fixture
+def worker(host: Host) -> Login:
+    return Login(address=host.address, user="worker")
+
+
+@pytest.fixture
+def pinned(host: Host) -> HostKey:
+    return HostKey.from_line(host.public_key)
+
+
+def server_log(host: Host) -> str:
+    return (host.disk / "var/log/sshd.log").read_text()
 
 
 def test_our_own_key_is_made_once_and_is_private(tmp_path: Path) -> None:
@@ -83,71 +67,78 @@ def test_our_own_key_is_made_once_and_is_private(tmp_path: Path) -> None:
 
 
 async def test_a_key_is_let_in_once(
-    town: Any, ann: Any, settings: Any, reach: Any, tmp_path: Path
+    host: Host, home: Path, worker: Login, pinned: HostKey, settings: SshSettings, tmp_path: Path
 ) -> None:
     ours = tmp_path / "ssh" / "id_ed25519"
     line = own_key(ours)
     with open_log(tmp_path / "daemon.log", level="debug"):
-        await authorize(ann, town.host_key, PASSWORD, line, settings)
-        await authorize(ann, town.host_key, PASSWORD, line, settings)
-    file = town.home / ".ssh" / "authorized_keys"
+        await authorize(worker, pinned, PASSWORD, line, settings)
+        await authorize(worker, pinned, PASSWORD, line, settings)
+    file = home / ".ssh" / "authorized_keys"
     assert file.read_text() == f"{line}\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert file.stat().st_uid == UID
-    assert "ssh_key_authorized" in (tmp_path / "daemon.log").read_text()
-    assert PASSWORD not in (tmp_path / "daemon.log").read_text() + town.log
-    host = reach(town, login={"user": "ann", "identity_file": ""}, own_key=ours)
-    assert (await host.run(["id", "-un"], deadline_s=20)).stdout == b"ann\n"
+    assert file.stat().st_uid == WORKER_ID
+    said = (tmp_path / "daemon.log").read_text()
+    assert "ssh_key_authorized" in said
+    assert PASSWORD not in said + server_log(host)
+
+    transport = SshTransport(
+        worker, pinned, root=PurePosixPath("~/.agi"), ssh=evolve(settings, own_key=ours)
+    )
+    assert (await transport.run(["id", "-un"], deadline_s=20)).stdout == b"worker\n"
+    await transport.aclose()
 
 
-async def test_keys_that_are_there_stay(town: Any, ann: Any, settings: Any, tmp_path: Path) -> None:
-    file = town.home / ".ssh" / "authorized_keys"
+async def test_keys_that_are_there_stay(
+    home: Path, worker: Login, pinned: HostKey, settings: SshSettings, tmp_path: Path
+) -> None:
+    file = home / ".ssh" / "authorized_keys"
     file.parent.mkdir()
     file.write_text("ssh-ed25519 AAAAother somebody")
     for path in (file.parent, file):
-        os.chown(path, UID, UID)
+        os.chown(path, WORKER_ID, WORKER_ID)
         path.chmod(0o777)
     line = own_key(tmp_path / "key")
-    await authorize(ann, town.host_key, PASSWORD, line, settings)
+    await authorize(worker, pinned, PASSWORD, line, settings)
     assert file.read_text() == f"ssh-ed25519 AAAAother somebody\n{line}\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-async def test_a_wrong_password(town: Any, ann: Any, settings: Any, tmp_path: Path) -> None:
+async def test_a_wrong_password(
+    worker: Login, pinned: HostKey, settings: SshSettings, tmp_path: Path
+) -> None:
     line = own_key(tmp_path / "key")
-    with pytest.raises(HostLoginError, match="ann may not log in with this password") as caught:
-        await authorize(ann, town.host_key, "wrong one", line, settings)
-    assert "wrong one" not in str(caught.value) and "wrong one" not in repr(caught.value.metadata)
+    with pytest.raises(HostLoginError, match="worker may not log in with this password") as caught:
+        await authorize(worker, pinned, "wrong one", line, settings)
+    assert "wrong one" not in str(caught.value) + repr(caught.value.metadata)
     with pytest.raises(InvalidInputError):
-        await authorize(ann, town.host_key, "", line, settings)
+        await authorize(worker, pinned, "", line, settings)
 
 
 async def test_a_password_goes_only_to_the_accepted_host(
-    town: Any, ann: Any, settings: Any, tmp_path: Path
+    host: Host, worker: Login, settings: SshSettings, tmp_path: Path
 ) -> None:
-    pinned = evolve(town.host_key, public=own_public(tmp_path))
+    other = HostKey.from_line(own_key(tmp_path / "another"))
+    before = server_log(host)
     with pytest.raises(HostKeyChangedError):
-        await authorize(ann, pinned, PASSWORD, own_key(tmp_path / "key"), settings)
-    assert "password" not in town.log.lower().replace("passwordauthentication", "")
+        await authorize(worker, other, PASSWORD, own_key(tmp_path / "key"), settings)
+    assert "password" not in server_log(host).removeprefix(before)
 
 
-async def test_a_user_who_is_not_root_is_signalled_by_the_server(
-    town: Any, ann: Any, settings: Any, reach: Any, tmp_path: Path, assert_gone: Any
+async def test_a_hanging_login_shell_is_killed_where_the_server_sends_signals(
+    host: Host, home: Path, worker: Login, pinned: HostKey, settings: SshSettings, tmp_path: Path
 ) -> None:
-    """Also where the login shell hangs, whose process nobody could have told us."""
+    """It does for whoever is not root; of the shell's process nobody has told us."""
     ours = tmp_path / "key"
-    await authorize(ann, town.host_key, PASSWORD, own_key(ours), settings)
-    (town.home / ".bashrc").write_text("echo $$; trap '' TERM HUP; sleep 600\n")
-    host = reach(town, login={"user": "ann", "identity_file": ""}, own_key=ours, shell_s=1.0)
-    from agi_env.errors import LoginShellHangsError
-
-    with pytest.raises(LoginShellHangsError) as caught:
-        await host.run(["true"], deadline_s=20)
-    await asyncio.to_thread(assert_gone, int(caught.value.metadata["noise"]))
-
-
-def own_public(folder: Path) -> bytes:
-    from agi_daemon.transport.host_key import HostKey
-
-    return HostKey.from_line(own_key(folder / "another")).public
+    await authorize(worker, pinned, PASSWORD, own_key(ours), settings)
+    (home / ".bashrc").write_text("trap '' TERM HUP; sleep 4321\n")
+    ssh = evolve(settings, own_key=ours, shell_s=1.0)
+    transport = SshTransport(worker, pinned, root=PurePosixPath("~/.agi"), ssh=ssh)
+    with pytest.raises(LoginShellHangsError):
+        await transport.run(["true"], deadline_s=20)
+    await transport.aclose()
+    async with asyncio.timeout(10):
+        while "sleep 4321" in " ".join(host.machine.processes().values()):
+            await asyncio.sleep(0.02)
