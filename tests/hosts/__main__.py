@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from hosts import Cluster, cluster
@@ -24,12 +25,9 @@ def main() -> None:
     parser.add_argument("--share", type=Path, help="the shared directory (default: a new one)")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with cluster(asked.count, share=asked.share) as made:
+    with suppress(KeyboardInterrupt), cluster(asked.count, share=asked.share) as made:
         print(description(made), flush=True)
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            print("ending them")
+        signal.pause()
 
 
 def description(made: Cluster) -> str:

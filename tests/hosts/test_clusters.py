@@ -14,6 +14,7 @@ import pytest
 
 from hosts import Cluster, cluster, programs
 from hosts.cluster import sweep
+from hosts.machine import leftovers
 from hosts.programs import UnavailableError, eventually
 from hosts.subnet import Subnet, claimed
 
@@ -40,43 +41,47 @@ def subnet_of(lines: list[str]) -> Subnet:
     return Subnet(int(line.split("@10.213.")[1].split(".")[0]))
 
 
-def left(subnet: Subnet) -> bool:
-    links = [path.name for path in Path("/sys/class/net").iterdir()]
-    return subnet.folder.exists() or any(name.startswith(subnet.bridge) for name in links)
+def assert_nothing_left(subnet: Subnet) -> None:
+    """Nothing of a cluster is left; unless the number is somebody else's by now."""
+    with claimed(subnet.number) as claim:
+        if claim is not None:
+            links = {path.name.partition("-")[0] for path in Path("/sys/class/net").iterdir()}
+            assert subnet.bridge not in links
+            assert not subnet.folder.exists()
+            assert not hosts_of(subnet)
 
 
 def hosts_of(subnet: Subnet) -> list[int]:
-    """The processes whose root or command is of that cluster."""
-    found = subprocess.run(["pgrep", "-f", f"{subnet.folder}/"], capture_output=True, check=False)
-    return [int(word) for word in found.stdout.split()]
+    """The processes that hold hosts of that cluster."""
+    return leftovers(subnet.folder)
 
 
 def test_the_command_tells_how_to_add_them_and_ends_them_at_ctrl_c() -> None:
     with owner() as (process, lines):
         assert any("--trust-fingerprint SHA256:" in line for line in lines)
         subnet = subnet_of(lines)
-        assert left(subnet)
+        assert subnet.folder.exists()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
-    assert not left(subnet)
-    assert not hosts_of(subnet)
+    assert_nothing_left(subnet)
 
 
 @pytest.mark.parametrize("stuck", [False, True])
 def test_a_start_clears_away_what_a_killed_owner_left(*, stuck: bool) -> None:
     with owner() as (process, lines):
         subnet = subnet_of(lines)
+        pids = hosts_of(subnet)
+        assert len(pids) == 2
         if stuck:
-            for pid in hosts_of(subnet):
+            for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
         process.kill()
         process.wait(20)
     if not stuck:
-        eventually(lambda: not hosts_of(subnet), "hosts end with their owner")
-    assert left(subnet)
+        eventually(lambda: not {*pids} & {*hosts_of(subnet)}, "hosts end with their owner")
     sweep()
-    assert not left(subnet)
-    assert not hosts_of(subnet)
+    assert not {*pids} & {*hosts_of(subnet)}
+    assert_nothing_left(subnet)
 
 
 def test_clusters_side_by_side_do_not_meet(hosts: Cluster) -> None:
@@ -89,7 +94,7 @@ def test_clusters_side_by_side_do_not_meet(hosts: Cluster) -> None:
         assert "unreachable" in hosts[0].run("bash", "-c", call, check=False).stderr
         assert hosts[0].ssh("echo here").stdout == "here\n"
         assert others[0].ssh("echo there").stdout == "there\n"
-    assert not left(others.subnet)
+    assert_nothing_left(others.subnet)
 
 
 def test_without_root_there_are_none_and_the_reason_is_told() -> None:

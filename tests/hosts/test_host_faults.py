@@ -9,6 +9,7 @@ import pytest
 
 from hosts import Cluster, Host
 from hosts.faults import storage, tools
+from hosts.host import Fault
 from hosts.programs import ProgramError
 
 
@@ -50,7 +51,7 @@ def host_writes(host: Host, hosts: Cluster) -> None:
 
 
 @pytest.mark.parametrize("fault", [storage.share_is_another, storage.share_not_mounted])
-def test_another_directory_in_the_share_s_place(hosts: Cluster, fault: storage.Fault) -> None:
+def test_another_directory_in_the_share_s_place(hosts: Cluster, fault: Fault) -> None:
     with hosts[0].fault(fault):
         said(hosts[0], f"echo mark > {hosts.share}/mark && cat {hosts.share}/mark")
         assert not (hosts.share / "mark").exists()
