@@ -306,11 +306,10 @@ async def test_a_server_that_allows_fewer_sessions_is_found_out(
 
 
 async def test_a_server_that_allows_no_session_says_so(new_server: Any, reach: Any) -> None:
-    with (
-        new_server("MaxSessions 0") as server,
-        pytest.raises(HostLoginError, match="opens no session"),
-    ):
-        await reach(server).run(["true"], deadline_s=20)
+    with new_server("MaxSessions 0") as server:
+        with pytest.raises(HostError, match="opens no session") as caught:
+            await reach(server).run(["true"], deadline_s=20)
+        assert caught.value.code == "HOST_FAILED"
 
 
 async def test_a_dropped_connection_is_no_failure_of_the_command(host: SshTransport) -> None:

@@ -131,9 +131,9 @@ class SshFailure:
             metadata=self._facts(noise=_text(said)),
         )
 
-    def no_session(self, error: Exception) -> HostLoginError:
+    def no_session(self, error: Exception) -> HostError:
         """The server lets the user in and allows no command."""
-        return HostLoginError(
+        return HostError(
             f"the SSH server opens no session: {getattr(error, 'reason', error)}",
             where=self._host,
             remedy="See MaxSessions and ForceCommand in the sshd_config of that host",
