@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 INPUT = "tests/e2e/test_bad_input.py"
 APPS = "tests/e2e/test_bad_apps.py"
 DAEMONS = "tests/e2e/test_bad_daemons.py"
+HOSTS = "packages/agi-daemon/tests/test_hosts.py"
 DISKS = "tests/e2e/test_bad_disks.py"
 PIPELINES = "tests/e2e/test_pipelines.py"
 LAB = "packages/agi-daemon/tests/test_lab_steps.py"
@@ -54,6 +55,8 @@ PROVOKED = {
     "NOT_INSTALLED": f"{INPUT}::test_sources_that_are_not_installed",
     "MODE_NOT_RUNNABLE": f"{INPUT}::test_a_mode_that_cannot_be_run_here",
     "PLAN_STALE": f"{INPUT}::test_a_plan_that_was_made_for_something_else",
+    "HOST_DRAINED": f"{HOSTS}::test_a_drained_host_keeps_what_it_has_and_gets_nothing_new",
+    "HOST_IN_USE": f"{HOSTS}::test_a_host_that_is_used_stays_and_says_by_what",
     "PYTHON_MISMATCH": f"{INPUT}::test_declarations_that_cannot_be_used",
     "STEP_STALE": f"{PIPELINES}::test_a_stale_step_says_field_by_field_what_changed",
     "SNIPPET_STALE": f"{PIPELINES}::test_the_path_from_settings_to_history",
