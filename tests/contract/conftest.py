@@ -312,7 +312,10 @@ def world(
         run = wire.call("RunService.StartRun", {"app": app, "mode": 0, "args": args})
         world.settle(run)
     world.words |= {"app": app, "installation": installation.name, "run": run.name}
-    world.words |= {"plan": plan.name, "plan_id": plan.name.partition("@")[0]}
+    edited = plan.name.partition("@")[0]
+    for edit in ({"pin": {"partitions": ["p0"]}}, {"undo": {"revision": 1}}):
+        wire.call("PlanService.EditPlan", {"name": edited, "edits": [edit]})
+    world.words |= {"plan": plan.name, "plan_id": edited, "edited": edited}
     return world
 
 

@@ -24,6 +24,8 @@ from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
+from agi_daemon.planning.calls import Calls
+from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
@@ -77,7 +79,13 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         leases = CoreLeases(hosts.cores)
         hosts.leased = leases.held_on
         builds = Builds(Installer(settings.state), hosts.transport)
-        plans = Plans(store, requests, apps, hosts, builds)
+        plans = Plans(
+            store=store,
+            requests=requests,
+            calls=Calls(apps, hosts),
+            builds=builds,
+            drafting=Drafting(store, hosts),
+        )
         installations = Installations(
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
         )

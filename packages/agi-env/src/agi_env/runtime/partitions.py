@@ -83,6 +83,10 @@ class PartitionResult:
     out: Path
 
 
+_PLAIN = (str, int, bool)
+"""Types of payloads that JSON carries as they are."""
+
+
 def _checked_id(value: object) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARS:
         raise PlanInvalidError(
@@ -120,6 +124,8 @@ def _checked_weight(value: object, name: str) -> float:
 
 
 def _checked_payload(value: object, name: str) -> JsonValue:
+    if value is None or type(value) in _PLAIN:
+        return value  # type: ignore[return-value]
     try:
         plain: JsonValue = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:

@@ -1,0 +1,22 @@
+"""What a plan was made from: the call, what it meant then, and what the app named."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from agi_cluster.model.requests import CreatePlan
+from agi_daemon.apps.resolution import Resolution
+
+
+@frozen(kw_only=True)
+class PlanOrigin:
+    """Kept with a plan, the same for all of its revisions."""
+
+    request: CreatePlan
+    """What the call said itself; what it left open came from the settings."""
+    resolution: Resolution
+    """What that amounted to with the settings as they were."""
+    partitions_digest: str
+    """The sha256 of the partitions that the app named."""
+    heaviest_id: str = ""
+    heaviest_weight: float = 0.0
