@@ -22,7 +22,6 @@ from agi_env.runtime.partition_block import BLOCK, ids_of
 from agi_env.runtime.partitions import Partition
 from agi_env.settings import Settings
 
-
 UNKNOWN = Speeds()
 
 
