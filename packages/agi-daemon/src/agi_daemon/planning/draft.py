@@ -14,7 +14,7 @@ from agi_cluster.model.requests import CreatePlan
 from agi_daemon.apps.resolution import Resolution
 from agi_daemon.planning.lint import lint_plan
 from agi_daemon.planning.named import Named
-from agi_daemon.planning.origin import PlanOrigin
+from agi_daemon.planning.origin import NamedFacts, PlanOrigin
 from agi_daemon.planning.outline import Outline
 from agi_daemon.planning.place_store import digest_of_blocks
 from agi_daemon.planning.placement import Placement
@@ -102,7 +102,7 @@ def draft(
         change=change,
         weight_per_second=weight_per_second,
     )
-    plan = evolve(plan, findings=findings_of(outline_of(plan, origin)))
+    plan = evolve(plan, findings=findings_of(outline_of(plan, origin.facts)))
     buckets = named.buckets()
     return NewPlan(plan=plan, origin=origin, named=named, buckets=buckets, places=places)
 
@@ -122,7 +122,7 @@ def etag_of(revision: int, digest: str) -> str:
 
 def outline_of(
     plan: Plan,
-    origin: PlanOrigin | None,
+    facts: NamedFacts,
     *,
     drained: frozenset[str] = frozenset(),
     changes: Sequence[str] = (),
@@ -135,8 +135,8 @@ def outline_of(
         partitions=plan.partition_count,
         pinned=plan.pinned_count,
         weight=plan.total_weight,
-        heaviest_id=origin.heaviest_id if origin else "",
-        heaviest=origin.heaviest_weight if origin else 0.0,
+        heaviest_id=facts.heaviest_id,
+        heaviest=facts.heaviest_weight,
         lower_bound=plan.lower_bound,
         drained=drained,
         changes=changes,

@@ -98,9 +98,9 @@ class Editor:
         plan, number = self.plan, self.plan.revision + 1
         places = self._sheet.changed()
         slots = self._finished()
-        partitions = self._partitions_digest()
+        facts = plan_store.named_facts(self._connection, plan.id)
         kept = place_store.digest(self._connection, plan.id, plan.revision, places)
-        digest = digest_of(partitions, kept, slots)
+        digest = digest_of(facts.digest, kept, slots)
         new = evolve(
             plan,
             revision=number,
@@ -113,8 +113,7 @@ class Editor:
             create_time=datetime.now(UTC),
             change="; ".join(self._changes)[:_LONGEST_CHANGE],
         )
-        origin = plan_store.origin(self._connection, plan.id)
-        new = evolve(new, findings=findings_of(outline_of(new, origin)))
+        new = evolve(new, findings=findings_of(outline_of(new, facts)))
         return Revision(plan=new, places=places, shows=self._shows, placed=self._placed)
 
     def _move(self, edit: Move) -> None:
@@ -196,10 +195,6 @@ class Editor:
             evolve(slot, load=0.0, partition_count=0, predicted_finish=0.0)
             for slot in self.plan.slots
         ]
-
-    def _partitions_digest(self) -> str:
-        origin = plan_store.origin(self._connection, self.plan.id)
-        return origin.partitions_digest if origin else self.plan.id
 
 
 def _counted(what: Sequence[object]) -> str:

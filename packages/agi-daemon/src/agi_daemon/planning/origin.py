@@ -8,6 +8,16 @@ from agi_cluster.model.requests import CreatePlan
 from agi_daemon.apps.resolution import Resolution
 
 
+@frozen
+class NamedFacts:
+    """What there is to know of the partitions of a plan as a whole."""
+
+    digest: str
+    """The sha256 of the partitions that the app named."""
+    heaviest_id: str
+    heaviest_weight: float
+
+
 @frozen(kw_only=True)
 class PlanOrigin:
     """Kept with a plan, the same for all of its revisions."""
@@ -20,3 +30,8 @@ class PlanOrigin:
     """The sha256 of the partitions that the app named."""
     heaviest_id: str = ""
     heaviest_weight: float = 0.0
+
+    @property
+    def facts(self) -> NamedFacts:
+        """What there is to know of the partitions as a whole."""
+        return NamedFacts(self.partitions_digest, self.heaviest_id, self.heaviest_weight)

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from agi_cluster.model.plan import Plan, PlannedPartition
 from agi_daemon.planning import partition_store, place_store
 from agi_daemon.planning.named import Bucket, Named
-from agi_daemon.planning.origin import PlanOrigin
+from agi_daemon.planning.origin import NamedFacts, PlanOrigin
 from agi_daemon.planning.places import PlaceBlock
 from agi_daemon.store import pages
 from agi_daemon.store.codec import compact, dump, load, plain, structured
@@ -94,6 +94,16 @@ def origin(connection: sqlite3.Connection, plan_id: str) -> PlanOrigin | None:
     sql = "SELECT origin FROM plans WHERE id = ?"
     row = connection.execute(sql, (plan_id,)).fetchone()
     return None if row is None or row["origin"] is None else load(row["origin"], PlanOrigin)
+
+
+def named_facts(connection: sqlite3.Connection, plan_id: str) -> NamedFacts:
+    """What an edit needs of the partitions, without reading the whole origin."""
+    keys = ("partitions_digest", "heaviest_id", "heaviest_weight")
+    columns = ", ".join(f"json_extract(origin, '$.{key}')" for key in keys)
+    sql = f"SELECT {columns} FROM plans WHERE id = ?"  # noqa: S608 - the columns are ours
+    digest, name, weight = connection.execute(sql, (plan_id,)).fetchone()
+    # A plan of an earlier version has no origin: its partitions are known by its own name.
+    return NamedFacts(digest or plan_id, name or "", weight or 0.0)
 
 
 def revision_of_etag(connection: sqlite3.Connection, plan_id: str, etag: str) -> int | None:

@@ -155,8 +155,9 @@ class Plans:
         """What is doubtful about a plan, with the settings and the hosts as they are now."""
         plan = self._find(name)
         origin = self._store.read(lambda db: plan_store.origin(db, plan.id))
+        facts = self._store.read(lambda db: plan_store.named_facts(db, plan.id))
         changes = await self._calls.changes(origin) if origin else ()
-        return findings_of(outline_of(plan, origin, drained=self._drained(), changes=changes))
+        return findings_of(outline_of(plan, facts, drained=self._drained(), changes=changes))
 
     async def make(self, request: CreatePlan, resolution: Resolution, manager_build: str) -> Plan:
         """Make and store the plan of a run whose manager side is installed at this path."""

@@ -145,11 +145,8 @@ def _named(context: AppContext, args: dict[str, Any]) -> Iterator[Any]:
     if not callable(getattr(manager, "partitions", None)):
         raise AppInvalidError(f"class {cls.__name__} has no partitions()")
     named = _asked(lambda: iter(manager.partitions()), "partitions()")
-    while True:
-        try:
-            yield _asked(lambda: next(named), "partitions()")
-        except StopIteration:
-            return
+    while some := _asked(lambda: list(islice(named, BLOCK)), "partitions()"):
+        yield from some
 
 
 def _manager_class(target: str) -> type[Any]:
@@ -165,8 +162,6 @@ def _manager_class(target: str) -> type[Any]:
 def _asked(call: Callable[[], Any], what: str) -> Any:
     try:
         return call()
-    except StopIteration:
-        raise
     except BaseException as error:
         message = f"{what} {_what_it_did(error)}"
         facts = {"traceback": app_traceback(error)}
@@ -180,6 +175,8 @@ def _what_it_did(error: BaseException) -> str:
 
 
 def _checked(named: Any) -> Partition:
+    if type(named) is Partition and named.sound:
+        return named
     if not hasattr(named, "id"):
         raise PartitionsFailedError(
             f"partitions() named {_shown(named)}, which is no Partition",

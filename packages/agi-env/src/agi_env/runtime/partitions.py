@@ -63,6 +63,18 @@ class Partition:
             _checked_payload(payload, name),
         )
 
+    @property
+    def sound(self) -> bool:
+        """Whether its values can be seen at a glance to be those that `of` takes as they are."""
+        return (
+            type(self.id) is str
+            and 0 < len(self.id) <= MAX_ID_CHARS
+            and type(self.label) is str
+            and type(self.weight) is float
+            and 0.0 <= self.weight < math.inf
+            and (self.payload is None or type(self.payload) in _PLAIN)
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The partition as a JSON object."""
         return {"id": self.id, "label": self.label, "weight": self.weight, "payload": self.payload}
