@@ -368,7 +368,10 @@ def world(
     authorize = {"name": "hosts/127.4.0.1", "password": PASSWORD}
     wire.call("HostService.AuthorizeHost", authorize)
     world.words |= {"app": app, "installation": installation.name, "run": run.name}
-    world.words |= {"plan": plan.name, "plan_id": plan.name.partition("@")[0]}
+    edited = plan.name.partition("@")[0]
+    for edit in ({"pin": {"partitions": ["p0"]}}, {"undo": {"revision": 1}}):
+        wire.call("PlanService.EditPlan", {"name": edited, "edits": [edit]})
+    world.words |= {"plan": plan.name, "plan_id": edited, "edited": edited}
     rendered = {"app": app, "kind": "KIND_RUN"}
     world.words["snippet"] = wire.call("SnippetService.RenderSnippet", rendered).text
     _add_labs(world, scratch)

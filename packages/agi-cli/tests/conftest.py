@@ -27,7 +27,9 @@ from agi_cluster.model.pipeline_run import (
     StepExecution,
     StepOutput,
 )
-from agi_cluster.model.plan import Plan, PlannedPartition, PlanSlot
+from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition, PlanSlot
+from agi_cluster.model.plan_diff import MovedPartition, PlanDiff
+from agi_cluster.model.plan_edit import PlanEdit
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import (
     PartitionState,
@@ -366,6 +368,32 @@ class FakeClient:
         return Page(
             items=PLANNED[start:end], next_page_token=str(end) if end < len(PLANNED) else ""
         )
+
+    def edit_plan(
+        self,
+        name: str,
+        edits: Sequence[PlanEdit],
+        *,
+        etag: str = "",
+        validate_only: bool = False,
+    ) -> Plan:
+        self._ask(("edit_plan", name, list(edits), etag, validate_only))
+        return attrs.evolve(PLAN, revision=2, etag="p2", change="moved p0 to 127.0.0.1/1")
+
+    def list_plan_revisions(
+        self, parent: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[Plan]:
+        self._ask(("list_plan_revisions", parent))
+        return Page(items=(PLAN,))
+
+    def diff_plans(self, before: str, after: str, *, limit: int = 0) -> PlanDiff:
+        self._ask(("diff_plans", before, after, limit))
+        moved = MovedPartition(id="p0", weight=10, before="127.0.0.1/0", after="127.0.0.1/1")
+        return PlanDiff(before=before, after=after, moved=(moved,), moved_count=1)
+
+    def lint_plan(self, name: str) -> tuple[PlanFinding, ...]:
+        self._ask(("lint_plan", name))
+        return (PlanFinding(code="ONE_HOST", message="all on one", numbers={"hosts": 2.0}),)
 
     def start_run(self, request: StartRun, *, validate_only: bool = False) -> Run:
         self._ask((request, validate_only))

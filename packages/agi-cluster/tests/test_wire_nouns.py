@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agi_cluster.api.v1 import plans_pb2
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
 from agi_cluster.model.diagnosis import (
@@ -32,7 +33,9 @@ from agi_cluster.model.pipeline_run import (
     StepOutput,
 )
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition, PlanSlot
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.plan_diff import MovedPartition, PlanDiff, ReweightedPartition
+from agi_cluster.model.plan_edit import Move, Pin, Rebalance, Swap, Undo, Unpin
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
 from agi_cluster.model.run import (
     PartitionState,
     Run,
@@ -54,6 +57,8 @@ from agi_cluster.model.snippet import (
 from agi_cluster.wire import app as wire_app
 from agi_cluster.wire import installation as wire_installation
 from agi_cluster.wire import plan as wire_plan
+from agi_cluster.wire import plan_diff as wire_diff
+from agi_cluster.wire import plan_edit as wire_edit
 from agi_cluster.wire import requests as wire_requests
 from agi_cluster.wire import run as wire_run
 from agi_cluster.wire.daemon import daemon_from_wire, daemon_to_wire
@@ -191,8 +196,57 @@ installations = st.builds(
     end_time=optional,
     error=st.none() | errors,
 )
-slots = st.builds(PlanSlot, index=counts, host=names, cores=counts, speed=numbers, load=numbers)
-findings = st.builds(PlanFinding, code=names, message=text, suggestion=text)
+slots = st.builds(
+    PlanSlot,
+    index=counts,
+    host=names,
+    cores=counts,
+    speed=numbers,
+    load=numbers,
+    executors=counts,
+    timings=counts,
+)
+findings = st.builds(
+    PlanFinding,
+    code=names,
+    message=text,
+    suggestion=text,
+    numbers=st.dictionaries(names, numbers, max_size=2),
+)
+moved = st.builds(
+    MovedPartition,
+    id=text,
+    weight=numbers,
+    before=text,
+    after=text,
+    pinned_before=st.booleans(),
+    pinned_after=st.booleans(),
+)
+diffs = st.builds(
+    PlanDiff,
+    before=text,
+    after=text,
+    moved=st.lists(moved, max_size=2).map(tuple),
+    added=st.lists(text, max_size=2).map(tuple),
+    removed=st.lists(text, max_size=2).map(tuple),
+    reweighted=st.lists(
+        st.builds(ReweightedPartition, id=text, before=numbers, after=numbers), max_size=2
+    ).map(tuple),
+    moved_count=counts,
+    added_count=counts,
+    removed_count=counts,
+    reweighted_count=counts,
+    finish_before=numbers,
+    finish_after=numbers,
+)
+edits = st.one_of(
+    st.builds(Move, partitions=st.lists(text, max_size=2).map(tuple), slot=counts),
+    st.builds(Swap, first=text, second=text),
+    st.builds(Pin, partitions=st.lists(text, max_size=2).map(tuple)),
+    st.builds(Unpin, partitions=st.lists(text, max_size=2).map(tuple)),
+    st.builds(Rebalance, without=st.lists(text, max_size=2).map(tuple)),
+    st.builds(Undo, revision=counts),
+)
 plans = st.builds(
     Plan,
     id=names,
@@ -212,6 +266,11 @@ plans = st.builds(
     create_time=moments,
     args=objects,
     findings=st.lists(findings, max_size=2).map(tuple),
+    slot_count=counts,
+    pinned_count=counts,
+    change=text,
+    base_revision=counts,
+    weight_per_second=numbers,
 )
 planned = st.builds(
     PlannedPartition,
@@ -222,6 +281,7 @@ planned = st.builds(
     payload=objects | text | st.none(),
     slot=counts,
     host=names,
+    pinned=st.booleans(),
 )
 run_slots = st.builds(
     RunSlot, index=counts, host=names, cores=counts, partitions=counts, busy_seconds=numbers
@@ -419,6 +479,7 @@ TRIPS = {
         wire_installation.installation_from_wire,
     ),
     "plan": (plans, wire_plan.plan_to_wire, wire_plan.plan_from_wire),
+    "plan difference": (diffs, wire_diff.diff_to_wire, wire_diff.diff_from_wire),
     "planned partition": (
         planned,
         wire_plan.planned_partition_to_wire,
@@ -454,7 +515,14 @@ REQUESTS = {
         wire_requests.create_installation_from_wire,
     ),
     "plan": (
-        CreatePlan(app="/x/y_project", args={"n": 3}, no_install=True),
+        CreatePlan(
+            app="/x/y_project",
+            args={"n": 3},
+            no_install=True,
+            without=("h",),
+            slots={"g": 4},
+            rebase="plans/p",
+        ),
         wire_requests.create_plan_to_wire,
         wire_requests.create_plan_from_wire,
     ),
@@ -466,6 +534,7 @@ REQUESTS = {
             plan="plans/p@2",
             snippet=SnippetOrigin(api="agi.snippet.v1", settings_digest="d"),
             verbose=0,
+            stale_plan=StalePlan.PROCEED,
         ),
         wire_requests.start_run_to_wire,
         wire_requests.start_run_from_wire,
@@ -524,3 +593,14 @@ def test_apps_are_named_in_three_forms():
     assert app_reference("apps/a_project") == app_reference("a_project") == "a_project"
     assert app_reference("apps/a_project/settings") == "a_project"
     assert app_reference("/srv/apps/a_project") == "/srv/apps/a_project"
+
+
+@given(st.lists(edits, min_size=1, max_size=3))
+def test_edits_survive_the_trip(made):
+    assert wire_edit.edits_from_wire(wire_edit.edits_to_wire(made)) == tuple(made)
+
+
+def test_no_edit_is_refused():
+    for wrong in ([], [plans_pb2.PlanEdit()]):
+        with pytest.raises(RequestInvalidError):
+            wire_edit.edits_from_wire(wrong)

@@ -23,7 +23,9 @@ from agi_cluster.model.installation import Installation, InstallationState
 from agi_cluster.model.page import Page
 from agi_cluster.model.pipeline import Pipeline, PipelineStep
 from agi_cluster.model.pipeline_run import PipelineRun, PipelineRunState
-from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
+from agi_cluster.model.plan_diff import PlanDiff
+from agi_cluster.model.plan_edit import PlanEdit
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.selection import Selection
@@ -127,6 +129,22 @@ class FakePlans(Recorder):
     async def list_plan_partitions(self, parent: str, **kwargs: Any) -> Page[PlannedPartition]:
         self.note("list_plan_partitions", parent, **kwargs)
         return Page(items=[PLANNED])
+
+    async def edit_plan(self, name: str, edits: Sequence[PlanEdit], **kwargs: Any) -> Plan:
+        self.note("edit_plan", name, edits, **kwargs)
+        return PLAN
+
+    async def list_plan_revisions(self, parent: str, **kwargs: Any) -> Page[Plan]:
+        self.note("list_plan_revisions", parent, **kwargs)
+        return Page(items=[PLAN])
+
+    async def diff_plans(self, before: str, after: str, **kwargs: Any) -> PlanDiff:
+        self.note("diff_plans", before, after, **kwargs)
+        return PlanDiff(before=before, after=after)
+
+    async def lint_plan(self, name: str) -> tuple[PlanFinding, ...]:
+        self.note("lint_plan", name)
+        return (PlanFinding(code="ONE_HOST", message="m", numbers={"hosts": 2}),)
 
 
 class FakeRuns(Recorder):

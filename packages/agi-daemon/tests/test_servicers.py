@@ -31,7 +31,8 @@ from agi_cluster.api.v1 import (
 from agi_cluster.model.app import SettingChange
 from agi_cluster.model.diagnosis import Diagnose
 from agi_cluster.model.pipeline import PipelineStep
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.plan_edit import Move, Pin, Rebalance, Swap, Undo, Unpin
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
 from agi_cluster.model.run import RunState, SnippetOrigin
 from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import SnippetKind
@@ -138,8 +139,27 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
     (
         "plans",
         "CreatePlan",
-        {"app": "flights", "no_install": True, **MUTATION},
-        ("create_plan", (CreatePlan(app="flights", no_install=True),), MUTATION),
+        {
+            "app": "flights",
+            "no_install": True,
+            "without": ["h"],
+            "slots": {"g": 4},
+            "rebase": "plans/p1",
+            **MUTATION,
+        },
+        (
+            "create_plan",
+            (
+                CreatePlan(
+                    app="flights",
+                    no_install=True,
+                    without=("h",),
+                    slots={"g": 4},
+                    rebase="plans/p1",
+                ),
+            ),
+            MUTATION,
+        ),
     ),
     ("plans", "GetPlan", {"name": "plans/p1@2"}, ("get_plan", ("plans/p1@2",), {})),
     ("plans", "ListPlans", {"app": "f", **PAGE}, ("list_plans", (), {"app": "f", **PAGE})),
@@ -150,6 +170,51 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
         ("list_plan_partitions", ("plans/p1",), PAGE),
     ),
     (
+        "plans",
+        "EditPlan",
+        {
+            "name": "p1",
+            "etag": "e",
+            "edits": [
+                {"move": {"partitions": ["a", "b"], "slot": 2}},
+                {"swap": {"first": "a", "second": "b"}},
+                {"pin": {"partitions": ["a"]}},
+                {"unpin": {}},
+                {"rebalance": {"without": ["h"]}},
+                {"undo": {"revision": 1}},
+            ],
+            **MUTATION,
+        },
+        (
+            "edit_plan",
+            (
+                "plans/p1",
+                (
+                    Move(partitions=("a", "b"), slot=2),
+                    Swap(first="a", second="b"),
+                    Pin(partitions=("a",)),
+                    Unpin(),
+                    Rebalance(without=("h",)),
+                    Undo(revision=1),
+                ),
+            ),
+            {"etag": "e", **MUTATION},
+        ),
+    ),
+    (
+        "plans",
+        "ListPlanRevisions",
+        {"parent": "p1", **PAGE},
+        ("list_plan_revisions", ("plans/p1",), PAGE),
+    ),
+    (
+        "plans",
+        "DiffPlans",
+        {"before": "p1@1", "after": "p1", "limit": 7},
+        ("diff_plans", ("plans/p1@1", "plans/p1"), {"limit": 7}),
+    ),
+    ("plans", "LintPlan", {"name": "p1@1"}, ("lint_plan", ("plans/p1@1",), {})),
+    (
         "runs",
         "StartRun",
         {
@@ -159,6 +224,7 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
             "plan": "plans/p1",
             "snippet": runs_pb2.SnippetOrigin(api="a", settings_digest="d"),
             "verbose": 3,
+            "stale_plan": runs_pb2.STALE_PLAN_REBASE,
             **MUTATION,
         },
         (
@@ -171,6 +237,7 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
                     plan="plans/p1",
                     snippet=SnippetOrigin(api="a", settings_digest="d"),
                     verbose=3,
+                    stale_plan=StalePlan.REBASE,
                 ),
             ),
             MUTATION,

@@ -21,7 +21,7 @@ _COMMANDS = {
     "distribute": "Show which partition of an app will run on which slot.",
     "run": "Run an app, watch it, and print its report.",
     "runs": "Look at runs, follow, cancel them, read their logs.",
-    "plans": "Look at distribution plans.",
+    "plans": "Look at distribution plans and edit them.",
     "settings": "Look at the settings of an app and change them.",
     "apps": "Look at the known apps, make and register them.",
     "hosts": "Enrol machines, trust their keys, look at them, drain and remove them.",

@@ -47,7 +47,9 @@ def _installed(data: Data, _label: Label) -> str:
 
 
 def _planned(data: Data, _label: Label) -> str:
-    return f"planned: {data.get('partitions', '?')} partitions, {data.get('plan', '')}"
+    change = str(data.get("change", ""))
+    how = f", {change}" if change.startswith("made from") else ""
+    return f"planned: {data.get('partitions', '?')} partitions, {data.get('plan', '')}{how}"
 
 
 def _runner_started(data: Data, _label: Label) -> str:

@@ -38,6 +38,8 @@ from agi_daemon.pipelines.links import Links
 from agi_daemon.pipelines.pipeline_runs import PipelineRuns
 from agi_daemon.pipelines.pipelines import Pipelines
 from agi_daemon.pipelines.reconciler import PipelineReconciler
+from agi_daemon.planning.calls import Calls
+from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
@@ -98,7 +100,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         hosts.users = lambda address: store.read(lambda db: users_of(db, address))
         installer = Installer(settings.state)
         builds = Builds(installer, hosts.transport)
-        plans = Plans(store, requests, apps, hosts, builds)
+        plans = Plans(
+            store=store,
+            requests=requests,
+            calls=Calls(apps, hosts),
+            builds=builds,
+            drafting=Drafting(store, hosts),
+            drained=hosts.drained,
+        )
         installations = Installations(
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
         )

@@ -101,6 +101,10 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     get_plan = _unary(plans.get_plan)
     list_plans = _unary(plans.list_plans)
     list_plan_partitions = _unary(plans.list_plan_partitions)
+    edit_plan = _unary(plans.edit_plan)
+    list_plan_revisions = _unary(plans.list_plan_revisions)
+    diff_plans = _unary(plans.diff_plans)
+    lint_plan = _unary(plans.lint_plan)
 
     start_run = _unary(runs.start_run)
     get_run = _unary(runs.get_run)

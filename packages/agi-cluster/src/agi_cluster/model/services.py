@@ -21,7 +21,9 @@ from agi_cluster.model.installation import Installation
 from agi_cluster.model.page import Page
 from agi_cluster.model.pipeline import Pipeline, PipelineStep
 from agi_cluster.model.pipeline_run import PipelineRun
-from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
+from agi_cluster.model.plan_diff import PlanDiff
+from agi_cluster.model.plan_edit import PlanEdit
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_cluster.model.snippet import Snippet, SnippetKind, SnippetVerdict
@@ -83,6 +85,23 @@ class PlanService(Protocol):
     async def list_plan_partitions(
         self, parent: str, *, page_size: int = 0, page_token: str = ""
     ) -> Page[PlannedPartition]: ...
+    async def edit_plan(
+        self,
+        name: str,
+        edits: Sequence[PlanEdit],
+        *,
+        etag: str = "",
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Plan:
+        """Make a new revision of a plan; all edits are applied or none."""
+        ...
+
+    async def list_plan_revisions(
+        self, parent: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[Plan]: ...
+    async def diff_plans(self, before: str, after: str, *, limit: int = 0) -> PlanDiff: ...
+    async def lint_plan(self, name: str) -> tuple[PlanFinding, ...]: ...
 
 
 class RunService(Protocol):
