@@ -1,4 +1,4 @@
-"""What people do with runs, on real hosts: an edited plan, and the path from settings to history."""
+"""What people do with real hosts: an edited plan, and the path from settings to history."""
 
 from __future__ import annotations
 
