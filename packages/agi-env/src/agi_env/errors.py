@@ -16,6 +16,7 @@ the client looks the code up here and raises the same class again.
     ├── NoRoomError                exit 9   disk, memory or a quota is exhausted
     ├── AppError                   exit 11  the app's own code or files are at fault
     ├── CancelledRunError          exit 12  somebody asked for it to stop
+    ├── HostError                  exit 13  a host cannot be reached or used as it is
     └── InternalError              exit 10  a defect of ours; the log has the trace
 """
 
@@ -468,6 +469,76 @@ class CancelledRunError(AgiError):
 
     code, status, exit_code = "RUN_CANCELLED", "CANCELLED", 12
     advice = "Start it again with `agi run APP`"
+
+
+class HostError(AgiError):
+    """A host cannot be reached or used as it is."""
+
+    code, status, exit_code = "HOST_FAILED", "UNAVAILABLE", 13
+    advice = "`agi doctor` says what that host lacks"
+
+
+class HostUnresolvedError(HostError):
+    """A host's name leads to no address."""
+
+    code = "HOST_UNRESOLVED"
+    advice = "Correct the name, or give HostName for it in ~/.ssh/config"
+
+
+class HostUnreachableError(HostError):
+    """No SSH server answers at a host's address."""
+
+    code = "HOST_UNREACHABLE"
+    advice = "See that the host is up and that nothing between blocks its SSH port"
+
+
+class HostKeyUntrustedError(HostError):
+    """A host whose key nobody has accepted yet."""
+
+    code, status = "HOST_KEY_UNTRUSTED", "FAILED_PRECONDITION"
+    advice = "Compare the fingerprint, then `agi hosts trust HOST`"
+
+
+class HostKeyChangedError(HostError):
+    """A host shows another key than the one that was accepted; nothing was sent to it."""
+
+    code, status = "HOST_KEY_CHANGED", "FAILED_PRECONDITION"
+    advice = "Ask whoever runs that host; if its key was replaced, `agi hosts trust HOST` again"
+
+
+class HostLoginError(HostError):
+    """A host refuses the login, or there is no key to try."""
+
+    code, status = "HOST_LOGIN_REFUSED", "FAILED_PRECONDITION"
+    advice = "`agi hosts authorize HOST` installs a key after one password login"
+
+
+class LoginShellHangsError(HostError):
+    """A host's login shell starts no command in time."""
+
+    code, status = "LOGIN_SHELL_HANGS", "FAILED_PRECONDITION"
+    advice = "Mend the login's shell start-up files there: they must not wait for anything"
+
+
+class HostConnectionLostError(HostError):
+    """The connection broke in the middle; what was begun there may have happened or not."""
+
+    code = "HOST_CONNECTION_LOST"
+    advice = "Nothing is lost: it is tried again when the host answers"
+
+
+class UvMissingError(HostError):
+    """A host has no uv that can be used."""
+
+    code, status = "UV_MISSING", "FAILED_PRECONDITION"
+    advice = "Install uv there, into ~/.local/bin or the PATH of its login"
+
+
+class PythonMissingError(HostError):
+    """A host has no Python that can be used."""
+
+    code, status = "PYTHON_MISSING", "FAILED_PRECONDITION"
+    advice = "Install Python 3.11 or newer on that host"
 
 
 class InternalError(AgiError):
