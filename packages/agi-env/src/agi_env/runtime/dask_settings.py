@@ -35,6 +35,7 @@ SETTINGS: dict[str, Any] = {
     "distributed.admin.large-graph-warning-threshold": "1GB",
     "distributed.admin.low-level-log-length": 1000,
     # Clocks that only fill the dashboard's curves, and take the work its time while they tick.
+    "distributed.client.scheduler-info-interval": "60s",
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.cycle": "5s",
     "distributed.admin.tick.limit": "10s",
