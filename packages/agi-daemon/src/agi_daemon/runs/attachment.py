@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,10 +19,6 @@ from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
 from agi_env.runtime.cluster_keys import ClusterKeys
 
 _MOST_IN_ONE_BATCH = 500
-_IN_QUICK_SUCCESSION = 20
-_REST_S = 0.02
-"""One record costs the daemon as much as a hundred together. So when so many batches have followed
-each other within this time, those after them are gathered for as long; a short run never is."""
 _MAY_PASS = (InternalError, OutOfTimeError)
 """Refusals of a far side whose supervisor was killed or held up before it could say a word."""
 
@@ -62,13 +57,9 @@ class Attachment:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2 * _MOST_IN_ONE_BATCH)
         reader = asyncio.create_task(_pump(self._channel, queue), name="attachment reader")
         try:
-            open_, quick = True, 0
+            open_ = True
             while open_:
-                idle_since = time.monotonic()
                 lines = [await queue.get()]
-                quick = quick + 1 if time.monotonic() - idle_since < _REST_S else 0
-                if quick > _IN_QUICK_SUCCESSION:
-                    await asyncio.sleep(_REST_S)
                 while len(lines) < _MOST_IN_ONE_BATCH and not queue.empty():
                     lines.append(queue.get_nowait())
                 open_ = lines[-1] is not None

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from agi_env.runtime.directory_watch import DirectoryWatch
 
-GATHER_S = 0.1
+GATHER_S = 0.2
 """For how long records gather when they come in quick succession, in seconds."""
 
 _STDIN, _STDOUT = 0, 1
@@ -48,7 +48,7 @@ class Waiting:
         if self._watch.fd >= 0:
             self._alert.register(self._watch.fd, select.POLLIN)
         self._pause = _SHORTEST_S
-        self._told_at = 0.0
+        self._rested_at = 0.0
         self._quick = 0
 
     def begin(self) -> None:
@@ -66,6 +66,7 @@ class Waiting:
         """
         if told and self._in_quick_succession():
             ready = self._ready(self._asleep, GATHER_S)
+            self._rested_at = time.monotonic()
             if ready:
                 return _STDIN in ready
         return _STDIN in self._ready(self._alert, self._patience(told))
@@ -102,8 +103,8 @@ class Waiting:
 
     def _in_quick_succession(self) -> bool:
         now = time.monotonic()
-        self._quick = self._quick + 1 if now - self._told_at < _QUICK_S else 0
-        self._told_at = now
+        self._quick = self._quick + 1 if now - self._rested_at < _QUICK_S else 0
+        self._rested_at = now
         return self._quick > _QUICK_AT_FIRST
 
     def _patience(self, told: bool) -> float:
