@@ -54,7 +54,8 @@ _FAMILIES = {
 class Usage:
     """What one process had used, and when that was so."""
 
-    role: str
+    role: str = OTHER
+    words: list[str] = field(factory=list)
     times: list[float] = field(factory=list)
     seconds: list[float] = field(factory=list)
 
@@ -111,12 +112,13 @@ class Sampler:
             usage.seconds.append(seconds)
 
     def _usage(self, process: process_tree.Process) -> Usage:
-        key = (process.pid, process.start_time)
+        usage = self._used.setdefault((process.pid, process.start_time), Usage())
         words = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
-        if key not in self._used or (self._used[key].role == OTHER and words[0]):
+        # None are left of one that has ended, others are there once one has been forked and runs.
+        if words[0] and words != usage.words:
             parents = [each.role for (pid, _), each in self._used.items() if pid == process.parent]
-            self._used.setdefault(key, Usage("")).role = _role(words, parents[-1:] or [""])
-        return self._used[key]
+            usage.role, usage.words = _role(words, parents[-1:] or [""]), words
+        return usage
 
 
 def _role(words: list[str], parents: list[str]) -> str:
