@@ -24,11 +24,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from grpc_status import rpc_status
+from toy_ssh import PASSWORD, ToySsh, toy_ssh
 
 from agi_cluster.testing import RunningDaemon, running_daemon
 
 DEADLINE_S = 60.0
-KINDS = ("get", "list", "watch", "stream", "change")
+KINDS = ("get", "list", "watch", "stream", "probe", "change")
 STOP = "DaemonService.StopDaemon"
 """Ends what the other tests ask."""
 
@@ -170,8 +171,23 @@ class World:
         self._numbers = itertools.count(1)
 
     def filled(self, value: Any) -> Any:
-        """The value with its ``{words}`` filled in; ``{fresh}`` is one that was never used."""
-        return self._filled(value, {**self.words, "fresh": f"fresh{next(self._numbers)}"})
+        """The value with its ``{words}`` filled in.
+
+        ``{fresh}`` is a name that was never used, ``{nearby}`` the address of a host that was
+        never enrolled, ``{doomed}`` one that was enrolled just now.
+        """
+        number = next(self._numbers)
+        nearby = f"127.5.{number // 250}.{number % 250 + 1}"
+        words = {**self.words, "fresh": f"fresh{number}", "nearby": nearby}
+        if "{doomed}" in str(value):
+            words["doomed"] = self.enrol(f"127.6.{number // 250}.{number % 250 + 1}")
+        return self._filled(value, words)
+
+    def enrol(self, address: str, **fields: str) -> str:
+        """Make a host of an address of the loopback; returns the address."""
+        asked = {"address": address, "port": self.words["ssh_port"], **fields}
+        self.wire.call("HostService.CreateHost", asked)
+        return address
 
     def settle(self, answer: Any) -> None:
         """Wait until what a call started has ended."""
@@ -283,8 +299,19 @@ def wire(daemon: RunningDaemon) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ToySsh]:
+    """What serves as every host but this machine."""
+    with toy_ssh(tmp_path_factory.mktemp("login")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def world(
-    daemon: RunningDaemon, wire: Wire, make_app: Any, tmp_path_factory: pytest.TempPathFactory
+    daemon: RunningDaemon,
+    wire: Wire,
+    make_app: Any,
+    ssh_server: ToySsh,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> World:
     """That daemon with apps, and with three installations, plans and runs of one of them."""
     scratch = tmp_path_factory.mktemp("scratch")
@@ -311,6 +338,14 @@ def world(
         plan = wire.call("PlanService.CreatePlan", {"app": app, "args": args})
         run = wire.call("RunService.StartRun", {"app": app, "mode": 0, "args": args})
         world.settle(run)
+    ssh = {"ssh_port": str(ssh_server.port), "fingerprint": ssh_server.fingerprint}
+    world.words |= {**ssh, "password": PASSWORD}
+    pinned = {"trust_fingerprint": ssh_server.fingerprint}
+    world.words["host"] = world.enrol("127.4.0.1", **pinned)
+    world.words["other_host"] = world.enrol("127.4.0.2", **pinned)
+    world.words["untrusted"] = world.enrol("127.4.0.3")
+    authorize = {"name": "hosts/127.4.0.1", "password": PASSWORD}
+    wire.call("HostService.AuthorizeHost", authorize)
     world.words |= {"app": app, "installation": installation.name, "run": run.name}
     world.words |= {"plan": plan.name, "plan_id": plan.name.partition("@")[0]}
     return world

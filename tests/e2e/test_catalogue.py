@@ -21,6 +21,8 @@ APPS = "tests/e2e/test_bad_apps.py"
 DAEMONS = "tests/e2e/test_bad_daemons.py"
 DISKS = "tests/e2e/test_bad_disks.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
+SSH = "packages/agi-daemon/tests/ssh/test_ssh_transport.py"
+WAYS = "packages/agi-daemon/tests/ssh/test_ssh_ways.py"
 TRANSPORT = "packages/agi-daemon/tests/test_transport_local.py"
 
 PROVOKED = {
@@ -94,6 +96,19 @@ PROVOKED = {
         "packages/agi-env/tests/test_cluster_run.py"
         "::test_without_any_worker_the_run_fails_and_says_why"
     ),
+    # Hosts.
+    "HOST_FAILED": f"{SSH}::test_a_server_that_allows_no_session_says_so",
+    "HOST_UNRESOLVED": f"{WAYS}::test_ways_that_lead_nowhere_are_told_apart",
+    "HOST_UNREACHABLE": f"{WAYS}::test_ways_that_lead_nowhere_are_told_apart",
+    "HOST_KEY_UNTRUSTED": f"{WAYS}::test_a_way_through_a_jump_host",
+    "HOST_KEY_CHANGED": (
+        f"{WAYS}::test_a_changed_host_key_stops_everything_and_says_what_happened"
+    ),
+    "HOST_LOGIN_REFUSED": f"{WAYS}::test_a_key_that_the_host_does_not_know",
+    "LOGIN_SHELL_HANGS": f"{SSH}::test_a_login_shell_that_hangs_is_named",
+    "HOST_CONNECTION_LOST": f"{SSH}::test_a_dropped_connection_is_no_failure_of_the_command",
+    "UV_MISSING": f"{SSH}::test_a_command_that_is_not_there_is_refused",
+    "PYTHON_MISSING": f"{SSH}::test_a_command_that_is_not_there_is_refused",
     # And the rest.
     "RUN_CANCELLED": f"{INPUT}::test_a_run_that_is_cancelled_says_so",
     "INTERNAL": f"{MAIN}::test_a_defect_at_the_start_is_told_by_its_incident",
@@ -145,5 +160,5 @@ def test_some_path_of_the_product_raises_it(code: str) -> None:
 def test_every_error_says_what_to_do_and_how_it_ends(cls: type[AgiError]) -> None:
     assert cls.advice and not cls.advice.endswith(".")
     assert cls.advice[0].isupper() or cls.advice[0] == "`"
-    assert 3 <= cls.exit_code <= 12
+    assert 3 <= cls.exit_code <= 13
     assert cls.__doc__ and cls.__doc__.count("\n") == 0

@@ -14,6 +14,7 @@ from agi_cli.main import run
 from agi_cli.session import Session
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
@@ -130,6 +131,32 @@ PARTITIONS = tuple(
 )
 
 
+READY_HOST = Host(
+    address="node1",
+    cores=8,
+    leased_cores=2,
+    user="ann",
+    fingerprint="SHA256:aaa",
+    offered_fingerprint="SHA256:aaa",
+    memory_bytes=16 * 2**30,
+    python_version="3.11.7",
+    python_path="/usr/bin/python3",
+    pythons=("3.11.7 /usr/bin/python3", "3.9.2 /usr/bin/python3.9"),
+    platform="linux-x86_64",
+    libc="glibc2.36",
+    os="Debian GNU/Linux 12 (bookworm)",
+    uv_version="0.8.1",
+    uv_path="/usr/bin/uv",
+    gpus=("GPU 0: A100",),
+    account="ann",
+    home="/home/ann",
+    root="/home/ann/.local/state/agi-host/node1",
+    disk_free_bytes=2**40,
+    clock_offset=-90.0,
+    boot_id="b1",
+)
+
+
 def event(sequence: int, kind: str, verbosity: int = 1, **data: Any) -> Event:
     moment = NOON + timedelta(seconds=sequence / 10)
     return Event(sequence=sequence, time=moment, kind=kind, data=data, verbosity=verbosity)
@@ -171,6 +198,7 @@ class FakeClient:
         self.asked: list[Any] = []
         self.running = True
         self.final = SUCCEEDED
+        self.host = READY_HOST
         self.updates: list[Any] | None = None
         self.installed = Installation(
             id="weather-i1",
@@ -192,6 +220,7 @@ class FakeClient:
         )
         self.run_partitions = PARTITIONS
         self.error: BaseException | None = None
+        self.diagnosis: Diagnosis | None = None
 
     def __enter__(self) -> FakeClient:
         return self
@@ -335,6 +364,45 @@ class FakeClient:
         self._ask("list_hosts")
         return Page(items=(Host(address="127.0.0.1", cores=2, memory_bytes=3 * 2**30),))
 
+    def diagnose(self, request: Diagnose) -> Iterator[Step | Diagnosis]:
+        self._ask(request)
+        assert self.diagnosis
+        yield from self.diagnosis.steps
+        yield self.diagnosis
+
+    def get_host(self, name: str) -> Host:
+        self._ask(("get_host", name))
+        return self.host
+
+    def create_host(self, address: str, **given: Any) -> Host:
+        self._ask(("create_host", address, given))
+        return self.host
+
+    def trust_host(self, name: str, fingerprint: str, **given: Any) -> Host:
+        self._ask(("trust_host", name, fingerprint))
+        return attrs.evolve(READY_HOST, fingerprint=fingerprint)
+
+    def authorize_host(self, name: str, password: str, *, validate_only: bool = False) -> Host:
+        if not validate_only:
+            self._ask(("authorize_host", name, password))
+        return READY_HOST
+
+    def check_host(self, name: str, **given: Any) -> Host:
+        self._ask(("check_host", name))
+        return attrs.evolve(self.host, address=name)
+
+    def drain_host(self, name: str, **given: Any) -> Host:
+        self._ask(("drain_host", name))
+        return attrs.evolve(READY_HOST, drained=True)
+
+    def resume_host(self, name: str, **given: Any) -> Host:
+        self._ask(("resume_host", name))
+        return READY_HOST
+
+    def delete_host(self, name: str, **given: Any) -> Host:
+        self._ask(("delete_host", name))
+        return READY_HOST
+
     def get_daemon(self) -> DaemonInfo:
         self._ask("get_daemon")
         return DaemonInfo(
@@ -353,6 +421,13 @@ class FakeClient:
         return self.get_daemon()
 
 
+class Screen(io.StringIO):
+    """A stream that somebody sits before."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Terminal:
     """Types commands, and keeps what was written."""
 
@@ -367,6 +442,18 @@ class Terminal:
         self.out, self.err = io.StringIO(), io.StringIO()
         session = Session(out=out or self.out, err=err or self.err, connect=self.connect)
         return run(args, session)
+
+    def answer(self, answers: str, *args: str) -> int:
+        """Carry out one command that asks, before somebody who types these lines."""
+        self.out, self.err = io.StringIO(), Screen()
+        session = Session(out=self.out, err=self.err, connect=self.connect, answers=Screen(answers))
+        return run(args, session)
+
+    def pipe(self, given: str, *args: str) -> int:
+        """Carry out one command whose standard input is a pipe."""
+        self.out, self.err = io.StringIO(), io.StringIO()
+        answers = io.StringIO(given)
+        return run(args, Session(out=self.out, err=self.err, connect=self.connect, answers=answers))
 
     def connect(self, *, start_daemon: bool) -> Any:
         self.starting.append(start_daemon)

@@ -12,6 +12,7 @@ import pytest
 from agi_cluster.api.v1 import (
     apps_pb2,
     daemon_pb2,
+    doctor_pb2,
     hosts_pb2,
     installations_pb2,
     plans_pb2,
@@ -46,6 +47,7 @@ METHODS = [
 FILES = (
     apps_pb2,
     daemon_pb2,
+    doctor_pb2,
     hosts_pb2,
     installations_pb2,
     plans_pb2,

@@ -11,6 +11,15 @@ from hypothesis import strategies as st
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import (
+    Diagnosis,
+    Family,
+    Finding,
+    Rung,
+    Severity,
+    Step,
+    StepState,
+)
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host, HostState
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
@@ -34,6 +43,12 @@ from agi_cluster.wire import plan as wire_plan
 from agi_cluster.wire import requests as wire_requests
 from agi_cluster.wire import run as wire_run
 from agi_cluster.wire.daemon import daemon_from_wire, daemon_to_wire
+from agi_cluster.wire.diagnosis import (
+    diagnosis_from_wire,
+    diagnosis_to_wire,
+    told_from_wire,
+    told_to_wire,
+)
 from agi_cluster.wire.event import event_from_wire, event_to_wire
 from agi_cluster.wire.host import host_from_wire, host_to_wire
 from agi_cluster.wire.name import app_reference, plan_revision, resource_id, resource_name
@@ -115,6 +130,20 @@ hosts = st.builds(
     uv_version=text,
     leased_cores=counts,
     check_time=optional,
+    seen_time=optional,
+    create_time=optional,
+    drained=st.booleans(),
+    user=text,
+    port=st.integers(0, 65535),
+    fingerprint=text,
+    offered_fingerprint=text,
+    identity_file=text,
+    pythons=texts,
+    gpus=texts,
+    clock_offset=numbers,
+    disk_free_bytes=st.integers(0, 2**63 - 1),
+    root=text,
+    etag=text,
 )
 installations = st.builds(
     Installation,
@@ -238,6 +267,32 @@ events = st.builds(
     data=objects,
     verbosity=st.integers(0, 3),
 )
+findings = st.builds(
+    Finding,
+    code=text,
+    severity=st.sampled_from(Severity),
+    family=st.sampled_from(Family),
+    rung=st.sampled_from(Rung),
+    host=text,
+    what=text,
+    remedy=text,
+)
+steps = st.builds(
+    Step,
+    host=text,
+    rung=st.sampled_from(Rung),
+    state=st.sampled_from(StepState),
+    evidence=text,
+    seconds=st.floats(0, 100),
+    findings=st.lists(findings, max_size=2).map(tuple),
+)
+diagnoses = st.builds(
+    Diagnosis,
+    app=st.just("") | names,
+    hosts=st.lists(text, max_size=2).map(tuple),
+    steps=st.lists(steps, max_size=2).map(tuple),
+    seconds=st.floats(0, 100),
+)
 changes = st.builds(SettingChange, key=text, value=text, unset=st.booleans())
 
 TRIPS = {
@@ -261,6 +316,8 @@ TRIPS = {
     "snippet": (snippets, snippet_to_wire, snippet_from_wire),
     "daemon": (daemons, daemon_to_wire, daemon_from_wire),
     "event": (events, event_to_wire, event_from_wire),
+    "diagnosis": (diagnoses, diagnosis_to_wire, diagnosis_from_wire),
+    "told": (steps | diagnoses, told_to_wire, told_from_wire),
     "selection": (selections, selection_to_wire, selection_from_wire),
 }
 

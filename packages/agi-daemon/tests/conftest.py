@@ -16,6 +16,7 @@ import pytest
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Rung, Step, StepState
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation, InstallationState
@@ -183,6 +184,41 @@ class FakeHosts(Recorder):
         self.note("get_host", name)
         return HOST
 
+    async def create_host(self, address: str, **kwargs: Any) -> Host:
+        self.note("create_host", address, **kwargs)
+        return HOST
+
+    async def trust_host(self, name: str, fingerprint: str, **kwargs: Any) -> Host:
+        self.note("trust_host", name, fingerprint, **kwargs)
+        return HOST
+
+    async def authorize_host(self, name: str, password: str, **kwargs: Any) -> Host:
+        self.note("authorize_host", name, password, **kwargs)
+        return HOST
+
+    async def check_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("check_host", name, **kwargs)
+        return HOST
+
+    async def drain_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("drain_host", name, **kwargs)
+        return HOST
+
+    async def resume_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("resume_host", name, **kwargs)
+        return HOST
+
+    async def delete_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("delete_host", name, **kwargs)
+        return HOST
+
+
+class FakeDoctor(Recorder):
+    async def diagnose(self, request: Diagnose) -> AsyncIterator[Step | Diagnosis]:
+        self.note("diagnose", request)
+        yield STEP
+        yield Diagnosis(hosts=(STEP.host,), steps=(STEP,))
+
 
 class FakeDaemon(Recorder):
     async def get_daemon(self) -> DaemonInfo:
@@ -194,6 +230,7 @@ class FakeDaemon(Recorder):
         return DAEMON
 
 
+STEP = Step(host="127.0.0.1", rung=Rung.UV, state=StepState.PASSED)
 HOST = Host(address="127.0.0.1", cores=2)
 INSTALLATION = Installation(
     id="i1",
@@ -279,6 +316,7 @@ async def services() -> Services:
         runs=FakeRuns(),
         snippets=FakeSnippets(),
         hosts=FakeHosts(),
+        doctor=FakeDoctor(),
     )
 
 

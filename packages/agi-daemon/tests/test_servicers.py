@@ -11,6 +11,8 @@ from agi_cluster.api.v1 import (
     apps_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
+    doctor_pb2,
+    doctor_pb2_grpc,
     hosts_pb2,
     hosts_pb2_grpc,
     installations_pb2,
@@ -23,6 +25,7 @@ from agi_cluster.api.v1 import (
     snippets_pb2_grpc,
 )
 from agi_cluster.model.app import SettingChange
+from agi_cluster.model.diagnosis import Diagnose
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import RunState, SnippetOrigin
 from agi_cluster.model.selection import Selection
@@ -43,6 +46,7 @@ MODULES = {
     "runs": (runs_pb2, runs_pb2_grpc.RunServiceStub),
     "snippets": (snippets_pb2, snippets_pb2_grpc.SnippetServiceStub),
     "hosts": (hosts_pb2, hosts_pb2_grpc.HostServiceStub),
+    "doctor": (doctor_pb2, doctor_pb2_grpc.DoctorServiceStub),
     "daemon": (daemon_pb2, daemon_pb2_grpc.DaemonServiceStub),
 }
 SELECTION = {"scheduler": "h", "workers": {"h": 2}, "cores_per_slot": 1}
@@ -202,6 +206,59 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
     ),
     ("hosts", "ListHosts", PAGE, ("list_hosts", (), PAGE)),
     ("hosts", "GetHost", {"name": "127.0.0.1"}, ("get_host", ("hosts/127.0.0.1",), {})),
+    (
+        "doctor",
+        "Diagnose",
+        {"app": "apps/flights", "hosts": ["h1"]},
+        ("diagnose", (Diagnose(app="flights", hosts=("h1",)),), {}),
+    ),
+    (
+        "hosts",
+        "CreateHost",
+        {"address": "h", "user": "u", "port": 22, "identity_file": "/k", **MUTATION},
+        (
+            "create_host",
+            ("h",),
+            {
+                "user": "u",
+                "port": 22,
+                "identity_file": "/k",
+                "trust_fingerprint": "",
+                **MUTATION,
+            },
+        ),
+    ),
+    (
+        "hosts",
+        "TrustHost",
+        {"name": "h", "fingerprint": "SHA256:x", **MUTATION},
+        ("trust_host", ("hosts/h", "SHA256:x"), MUTATION),
+    ),
+    (
+        "hosts",
+        "AuthorizeHost",
+        {"name": "h", "password": "p", **MUTATION},
+        ("authorize_host", ("hosts/h", "p"), MUTATION),
+    ),
+    ("hosts", "CheckHost", {"name": "h", **MUTATION}, ("check_host", ("hosts/h",), MUTATION)),
+    (
+        "hosts",
+        "DrainHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("drain_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
+    (
+        "hosts",
+        "ResumeHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("resume_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
+    (
+        "hosts",
+        "DeleteHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("delete_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
     ("daemon", "GetDaemon", {}, ("get_daemon", (), {})),
     ("daemon", "StopDaemon", MUTATION, ("stop_daemon", (), MUTATION)),
 ]

@@ -12,6 +12,7 @@ from agi_cli.listing import Listing
 from agi_cluster.api.v1 import apps_pb2, hosts_pb2, plans_pb2, runs_pb2
 from agi_cluster.model.app import App, AppSettings
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnosis
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.plan import Plan, PlannedPartition
@@ -19,6 +20,7 @@ from agi_cluster.model.run import Run, RunPartition
 from agi_cluster.model.snippet import Snippet
 from agi_cluster.wire.app import app_to_wire, settings_to_wire
 from agi_cluster.wire.daemon import daemon_to_wire
+from agi_cluster.wire.diagnosis import diagnosis_to_wire
 from agi_cluster.wire.host import host_to_wire
 from agi_cluster.wire.installation import installation_to_wire
 from agi_cluster.wire.plan import plan_to_wire, planned_partition_to_wire
@@ -30,6 +32,7 @@ _MESSAGES: dict[type, Callable[[Any], Message]] = {
     App: app_to_wire,
     AppSettings: settings_to_wire,
     DaemonInfo: daemon_to_wire,
+    Diagnosis: diagnosis_to_wire,
     Host: host_to_wire,
     Installation: installation_to_wire,
     Plan: plan_to_wire,

@@ -11,6 +11,7 @@ from attrs import frozen
 from agi_cluster.model.services import (
     AppService,
     DaemonService,
+    DoctorService,
     HostService,
     InstallationService,
     PlanService,
@@ -19,8 +20,13 @@ from agi_cluster.model.services import (
 )
 from agi_daemon.apps.registry import Apps
 from agi_daemon.daemon_info import ThisDaemon
+from agi_daemon.doctor.case import Records
+from agi_daemon.doctor.doctor import Doctor
+from agi_daemon.doctor.ways import KnownHosts, impatient
 from agi_daemon.events import Events
+from agi_daemon.hosts.host_users import users_of
 from agi_daemon.hosts.hosts import Hosts
+from agi_daemon.hosts.reach import SshReach
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
@@ -50,6 +56,7 @@ class Services:
     runs: RunService | None = None
     snippets: SnippetService | None = None
     hosts: HostService | None = None
+    doctor: DoctorService | None = None
 
 
 Compose = Callable[[DaemonSettings, asyncio.Event], AbstractAsyncContextManager[Services]]
@@ -73,10 +80,13 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
     try:
         events, requests = Events(store), Requests(store)
         apps = Apps(store, requests, settings.state)
-        hosts = Hosts(LocalTransport(host_root(settings.state)))
-        leases = CoreLeases(hosts.cores)
+        reach = SshReach(settings.ssh)
+        hosts = Hosts(store, requests, LocalTransport(host_root(settings.state)), reach)
+        leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
-        builds = Builds(Installer(settings.state), hosts.transport)
+        hosts.users = lambda address: store.read(lambda db: users_of(db, address))
+        installer = Installer(settings.state)
+        builds = Builds(installer, hosts.transport)
         plans = Plans(store, requests, apps, hosts, builds)
         installations = Installations(
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
@@ -92,6 +102,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             cluster=settings.cluster,
         )
         reconciler = Reconciler(parts)
+        runs = Runs(parts, apps, requests, reconciler)
+        records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
         installations.adopt()
         reconciler.adopt()
         try:
@@ -106,9 +118,10 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 apps=apps,
                 installations=installations,
                 plans=plans,
-                runs=Runs(parts, apps, requests, reconciler),
+                runs=runs,
                 snippets=Snippets(store, apps),
                 hosts=hosts,
+                doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
             )
         finally:
             await reconciler.aclose()

@@ -208,11 +208,67 @@ class PlanStaleError(RefusedError):
     advice = "Make a new plan with `agi distribute APP`"
 
 
+class HostDrainedError(RefusedError):
+    """Nothing new is placed on a host that is being drained."""
+
+    code = "HOST_DRAINED"
+    advice = "`agi hosts resume HOST` ends that"
+
+
+class HostInUseError(RefusedError):
+    """A host cannot be forgotten while something uses it."""
+
+    code = "HOST_IN_USE"
+    advice = "Wait for its end, or cancel it with `agi runs cancel RUN`"
+
+
 class PythonMismatchError(RefusedError):
     """A host's Python is not one that the app accepts."""
 
     code = "PYTHON_MISMATCH"
     advice = "Install a Python that satisfies the app's requires-python on that host"
+
+
+class ShareError(RefusedError):
+    """The cluster share is not the same writable folder on every machine."""
+
+    code = "SHARE_UNUSABLE"
+    advice = "`agi doctor` says which machine sees what"
+
+
+class ShareMissingError(ShareError):
+    """A machine has no folder at the place of the cluster share."""
+
+    code = "SHARE_MISSING"
+    advice = "Mount the share at SHARE on HOST: it has the same place on every machine"
+
+
+class ShareReadOnlyError(ShareError):
+    """A machine sees the cluster share and may not write there."""
+
+    code = "SHARE_READ_ONLY"
+    advice = "Mount it writable on HOST: `ssh HOST touch SHARE/.try` has to work"
+
+
+class ShareLocalError(ShareError):
+    """What a machine has in the place of the cluster share is a folder of its own disk."""
+
+    code = "SHARE_LOCAL"
+    advice = "Mount the share at SHARE on HOST: `ssh HOST findmnt -T SHARE` shows what is there"
+
+
+class ShareDifferentError(ShareError):
+    """A machine has another folder mounted in the place of the cluster share."""
+
+    code = "SHARE_DIFFERENT"
+    advice = "Mount the manager's share at SHARE on HOST: `findmnt -T SHARE` shows it on both"
+
+
+class ShareStaleError(ShareError):
+    """A machine's mount of the cluster share does not answer."""
+
+    code = "SHARE_STALE"
+    advice = "Mount it anew on HOST: `ssh HOST umount -l SHARE`, then mount it as before"
 
 
 class ConflictError(AgiError):
@@ -474,8 +530,9 @@ class CancelledRunError(AgiError):
 class HostError(AgiError):
     """A host cannot be reached or used as it is."""
 
-    code, status, exit_code = "HOST_FAILED", "UNAVAILABLE", 13
-    advice = "`agi doctor` says what that host lacks"
+    # Not UNAVAILABLE: that is the daemon's, and callers repeat it at once.
+    code, status, exit_code = "HOST_FAILED", "FAILED_PRECONDITION", 13
+    advice = "`agi hosts check HOST` says what that host lacks"
 
 
 class HostUnresolvedError(HostError):
@@ -495,28 +552,28 @@ class HostUnreachableError(HostError):
 class HostKeyUntrustedError(HostError):
     """A host whose key nobody has accepted yet."""
 
-    code, status = "HOST_KEY_UNTRUSTED", "FAILED_PRECONDITION"
+    code = "HOST_KEY_UNTRUSTED"
     advice = "Compare the fingerprint, then `agi hosts trust HOST`"
 
 
 class HostKeyChangedError(HostError):
     """A host shows another key than the one that was accepted; nothing was sent to it."""
 
-    code, status = "HOST_KEY_CHANGED", "FAILED_PRECONDITION"
+    code = "HOST_KEY_CHANGED"
     advice = "Ask whoever runs that host; if its key was replaced, `agi hosts trust HOST` again"
 
 
 class HostLoginError(HostError):
     """A host refuses the login, or there is no key to try."""
 
-    code, status = "HOST_LOGIN_REFUSED", "FAILED_PRECONDITION"
+    code = "HOST_LOGIN_REFUSED"
     advice = "`agi hosts authorize HOST` installs a key after one password login"
 
 
 class LoginShellHangsError(HostError):
     """A host's login shell starts no command in time."""
 
-    code, status = "LOGIN_SHELL_HANGS", "FAILED_PRECONDITION"
+    code = "LOGIN_SHELL_HANGS"
     advice = "Mend the login's shell start-up files there: they must not wait for anything"
 
 
@@ -530,14 +587,21 @@ class HostConnectionLostError(HostError):
 class UvMissingError(HostError):
     """A host has no uv that can be used."""
 
-    code, status = "UV_MISSING", "FAILED_PRECONDITION"
+    code = "UV_MISSING"
     advice = "Install uv there, into ~/.local/bin or the PATH of its login"
+
+
+class SchedulerUnreachableError(HostError):
+    """A worker's host does not reach the port where a run's scheduler listens."""
+
+    code, status = "SCHEDULER_UNREACHABLE", "FAILED_PRECONDITION"
+    advice = "Open the ports of AGI_SCHEDULER_PORTS (24700-24799) on the scheduler's host for it"
 
 
 class PythonMissingError(HostError):
     """A host has no Python that can be used."""
 
-    code, status = "PYTHON_MISSING", "FAILED_PRECONDITION"
+    code = "PYTHON_MISSING"
     advice = "Install Python 3.11 or newer on that host"
 
 

@@ -13,6 +13,9 @@ STATE_STYLES = {
     "READY": "green",
     "FAILED": "bold red",
     "SUSPECT": "yellow",
+    "UNTRUSTED": "yellow",
+    "KEY_CHANGED": "bold red",
+    "UNUSABLE": "bold red",
     "CANCELLED": "yellow",
 }
 """Settled states; those that move are cyan."""

@@ -15,7 +15,16 @@ import grpc.aio
 
 from agi_cluster.client.autostart import ensure_daemon
 from agi_cluster.client.call import Call, Stream, Watch, as_method
-from agi_cluster.client.calls import apps, daemon, hosts, installations, plans, runs, snippets
+from agi_cluster.client.calls import (
+    apps,
+    daemon,
+    doctor,
+    hosts,
+    installations,
+    plans,
+    runs,
+    snippets,
+)
 from agi_cluster.client.channel import OPTIONS
 from agi_cluster.client.connection import Connection
 from agi_cluster.client.following import Following
@@ -103,6 +112,15 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     list_hosts = _unary(hosts.list_hosts)
     get_host = _unary(hosts.get_host)
+    create_host = _unary(hosts.create_host)
+    trust_host = _unary(hosts.trust_host)
+    authorize_host = _unary(hosts.authorize_host)
+    check_host = _unary(hosts.check_host)
+    drain_host = _unary(hosts.drain_host)
+    resume_host = _unary(hosts.resume_host)
+    delete_host = _unary(hosts.delete_host)
+
+    diagnose = _stream(doctor.diagnose)
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)

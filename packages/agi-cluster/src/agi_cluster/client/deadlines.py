@@ -12,6 +12,7 @@ class Pace(Enum):
 
     READ = "read"
     CHANGE = "change"
+    HOST = "host"
     PLAN = "plan"
     LOG = "log"
 
@@ -22,6 +23,8 @@ class Deadlines:
 
     read: float = 10.0
     change: float = 30.0
+    host: float = 60.0
+    """A change of a host may mean connecting to it, logging in and looking at it."""
     plan: float = 300.0
     """Making a plan installs what is missing and runs the app's own code."""
     log: float = 600.0

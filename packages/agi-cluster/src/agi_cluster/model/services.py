@@ -14,6 +14,7 @@ from typing import Protocol
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
@@ -130,6 +131,43 @@ class HostService(Protocol):
 
     async def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]: ...
     async def get_host(self, name: str) -> Host: ...
+    async def create_host(
+        self,
+        address: str,
+        *,
+        user: str = "",
+        port: int = 0,
+        identity_file: str = "",
+        trust_fingerprint: str = "",
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Host: ...
+    async def trust_host(
+        self, name: str, fingerprint: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def authorize_host(
+        self, name: str, password: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def check_host(
+        self, name: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def drain_host(
+        self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def resume_host(
+        self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+    async def delete_host(
+        self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
+    ) -> Host: ...
+
+
+class DoctorService(Protocol):
+    """What is wrong with the machines."""
+
+    def diagnose(self, request: Diagnose) -> AsyncIterator[Step | Diagnosis]:
+        """Yield each step as it is climbed, and at last the diagnosis with all of them."""
+        ...
 
 
 class DaemonService(Protocol):

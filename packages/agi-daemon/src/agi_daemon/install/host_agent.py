@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
 from attrs import frozen
 
 from agi_daemon.install.host_platform import HostPlatform
-from agi_daemon.install.on_host import SENT
+from agi_daemon.install.on_host import CHECK, REALISE
 from agi_daemon.install.release import Release, digest_of
 from agi_daemon.install.wheel_store import Wheel, WheelStore
+from agi_daemon.transport.host_program import answer_of, command
 from agi_daemon.transport.host_transport import Completed, HostTransport
-from agi_env.errors import AgiError, BuildFailedError, error_from
+from agi_env.errors import BuildFailedError
 
-_PACKAGE = "agi_daemon.install.on_host"
 _CHECK_DEADLINE_S = 60.0
 _REALISE_DEADLINE_S = 3600.0
 _REALISE_IDLE_S = 1000.0  # longer than the longest step of a build may be silent
-
-_START = """
-import json, sys
-stream = sys.stdin.buffer
-for name, source in json.loads(stream.readline()):
-    module = sys.modules[name] = type(sys)(name)
-    exec(compile(source, name, "exec"), module.__dict__)
-module.main(stream)
-"""
 
 OnStep = Callable[[str, Mapping[str, Any]], None]
 
@@ -117,8 +105,8 @@ class HostAgent:
         """
         request = {"offers": {offer.platform.key: offer.to_json() for offer in offers}}
         done = await self._transport.run(
-            _argv(self._transport.python),
-            stdin=self._prelude("check", request),
+            command(self._transport),
+            stdin=CHECK.prelude(self._transport, request),
             deadline_s=_CHECK_DEADLINE_S,
         )
         return _check_from(self._answer(done))
@@ -142,40 +130,16 @@ class HostAgent:
         """
         request = {**order.to_json(), "shipped": [wheel.to_json() for wheel in missing]}
         done = await self._transport.run(
-            _argv(self._transport.python),
-            stdin=_stream(self._prelude("realise", request), missing, store),
+            command(self._transport),
+            stdin=_stream(REALISE.prelude(self._transport, request), missing, store),
             deadline_s=_REALISE_DEADLINE_S,
             idle_s=_REALISE_IDLE_S,
             on_line=lambda line: _tell(line, on_step),
         )
         return PurePosixPath(self._answer(done)["path"])
 
-    def _prelude(self, command: str, request: Mapping[str, Any]) -> bytes:
-        place = {"root": str(self._transport.root), "uv": self._transport.uv}
-        return _modules(command) + json.dumps({**place, **request}).encode() + b"\n"
-
     def _answer(self, done: Completed) -> dict[str, Any]:
-        host = self._transport.host
-        lines = done.stdout.splitlines()
-        if done.returncode or not lines:
-            raise BuildFailedError(_last_words(done), where=host, metadata={"host": host})
-        answer: dict[str, Any] = json.loads(lines[-1])
-        if "error" in answer:
-            raise _located(answer["error"], host)
-        return answer
-
-
-@cache
-def _modules(command: str) -> bytes:
-    folder = resources.files(_PACKAGE)
-    sources = [
-        (f"{_PACKAGE}.{name}", folder.joinpath(f"{name}.py").read_text()) for name in SENT[command]
-    ]
-    return json.dumps(sources).encode() + b"\n"
-
-
-def _argv(python: str) -> list[str]:
-    return [python or sys.executable, "-I", "-S", "-c", _START]
+        return answer_of(done, self._transport.host, silent=BuildFailedError)
 
 
 async def _stream(
@@ -208,18 +172,3 @@ def _check_from(answer: Mapping[str, Any]) -> HostCheck:
         missing=tuple(Wheel(name, sha, size) for sha, name, size in answer["missing"]),
         drift=answer["drift"],
     )
-
-
-def _located(error: Mapping[str, Any], host: str) -> AgiError:
-    facts = error["metadata"]
-    where = facts["where"] if error["code"] == "APP_IMPORT_FAILED" else _on(host, facts["where"])
-    return error_from(error["code"], {**facts, "where": where, "host": host})
-
-
-def _on(host: str, where: str) -> str:
-    return f"{host}:{where}" if where else host
-
-
-def _last_words(done: Completed) -> str:
-    lines = done.stderr.decode(errors="replace").strip().splitlines()
-    return f"Python ended with {done.returncode}: {lines[-1] if lines else 'it said nothing'}"

@@ -120,6 +120,12 @@ class LockFiles:
         await self._keep(path, text)
         return self._parse(text)
 
+    def kept(self, app: str, role: str, declarations: Declarations) -> Lock | None:
+        """The lock for these declarations that is kept; None where one would have to be made."""
+        paths = [lock_path(self._state, app, each) for each in (role, *ROLES)]
+        text = _first_kept(paths, declarations.digest)
+        return None if text is None else self._parse(text)
+
     async def _keep(self, path: Path, text: str) -> None:
         if _text(path) != text:
             private_directory(path.parent)

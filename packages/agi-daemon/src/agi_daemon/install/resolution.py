@@ -70,6 +70,7 @@ class Resolved:
 class _Sources:
     app: tuple[SourceFile, ...]
     runtime: PureWheel
+    own_wheels: tuple[Wheel, Wheel]
     declared: Declarations
     verify: tuple[str, ...]
 
@@ -105,23 +106,26 @@ class Resolver:
             DiskFullError: There is no room for a wheel or the lock.
         """
         async with self._turn[app.name]:
-            sources, own, runtime = await asyncio.to_thread(self._read, app, modes_enabled, role)
+            sources = await asyncio.to_thread(self._read, app, modes_enabled, role)
             lock = await self._locks.ensure(
                 app.name,
                 role.value,
                 sources.declared,
-                runtime_wheel=self.store.path(runtime),
+                runtime_wheel=self.store.path(sources.own_wheels[1]),
                 upgrade=upgrade,
             )
-        return Resolved(
-            app=app,
-            role=role,
-            release=_release(sources, lock, modes_enabled),
-            lock=lock,
-            own_wheels=(own, runtime),
-            verify=sources.verify,
-            requires_python=sources.declared.requires_python,
-        )
+        return _resolved(app, role, sources, lock, modes_enabled)
+
+    async def recall(self, app: App, *, modes_enabled: Mode, role: Role) -> Resolved | None:
+        """The release of the app's current sources, if its dependencies are locked already.
+
+        Raises:
+            AppInvalidError: The declarations of the app cannot be read.
+            DiskFullError: There is no room for a wheel.
+        """
+        sources = await asyncio.to_thread(self._read, app, modes_enabled, role)
+        lock = self._locks.kept(app.name, role.value, sources.declared)
+        return None if lock is None else _resolved(app, role, sources, lock, modes_enabled)
 
     def offers(self, resolved: Resolved) -> list[BuildOrder]:
         """The builds of a release, for the platforms whose wheels are all stored."""
@@ -142,15 +146,16 @@ class Resolver:
         missing = self._house.missing(resolved.lock, platform)
         return tuple(str(entry.requirement) for entry in missing)
 
-    def _read(self, app: App, modes: Mode, role: Role) -> tuple[_Sources, Wheel, Wheel]:
-        sources = _Sources(
-            app=self._digests.packages(app.source),
-            runtime=runtime_wheel(self._digests),
+    def _read(self, app: App, modes: Mode, role: Role) -> _Sources:
+        files, runtime = self._digests.packages(app.source), runtime_wheel(self._digests)
+        own = app_wheel(app.target, files)
+        return _Sources(
+            app=files,
+            runtime=runtime,
+            own_wheels=(own.stored_in(self.store), runtime.stored_in(self.store)),
             declared=_declarations(app, modes, role),
             verify=("agi_env.runtime", *_modules(app, role)),
         )
-        own = app_wheel(app.target, sources.app).stored_in(self.store)
-        return sources, own, sources.runtime.stored_in(self.store)
 
 
 def _declarations(app: App, modes: Mode, role: Role) -> Declarations:
@@ -170,6 +175,18 @@ def _modules(app: App, role: Role) -> tuple[str, ...]:
     if sorted(app.manager_dependencies()) == sorted(app.worker_dependencies()):
         return (app.manager_module, app.worker_module)
     return (app.worker_module if role is Role.WORKER else app.manager_module,)
+
+
+def _resolved(app: App, role: Role, sources: _Sources, lock: Lock, modes: Mode) -> Resolved:
+    return Resolved(
+        app=app,
+        role=role,
+        release=_release(sources, lock, modes),
+        lock=lock,
+        own_wheels=sources.own_wheels,
+        verify=sources.verify,
+        requires_python=sources.declared.requires_python,
+    )
 
 
 def _release(sources: _Sources, lock: Lock, modes: Mode) -> Release:

@@ -106,7 +106,7 @@ class Plans:
 
     async def _resolved(self, request: CreatePlan, *, dry_run: bool) -> Resolution:
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
-        return resolve(
+        resolution = resolve(
             app,
             snapshot.settings,
             cores_of=self._hosts.cores,
@@ -114,6 +114,8 @@ class Plans:
             mode=request.mode,
             args=request.args,
         )
+        self._hosts.admit(resolution.hosts)
+        return resolution
 
     async def _drafted(self, resolution: Resolution, manager_build: str) -> PlanContent:
         here = self._hosts.transport(THIS_MACHINE)

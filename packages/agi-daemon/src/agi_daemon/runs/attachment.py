@@ -109,7 +109,7 @@ async def attached(
         keys: Those of the run, for a runner in a cluster mode.
     """
     argv = [
-        f"{record.build}/bin/python",
+        record.python_on(transport.host),
         "-m",
         "agi_env.runtime.attach",
         str(place_of(transport, record.run.id)),

@@ -30,7 +30,7 @@ from agi_daemon.snippets.staleness import differences_since
 from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
 from agi_env.app import full_name
-from agi_env.errors import PlanStaleError, RequestInvalidError
+from agi_env.errors import AgiError, HostError, PlanStaleError, RequestInvalidError
 from agi_env.settings import Settings
 
 
@@ -155,9 +155,16 @@ class Runs:
         record = self._record(name)
         if not record.run.paths.run_directory:
             return
-        transport = self._parts.hosts.transport(record.resolution.runner_host)
-        async for piece in run_directory.read_logs(transport, record, file):
-            yield piece
+        unheard: AgiError | None = None
+        for host in dict.fromkeys((record.runner_host, *record.builds)):
+            try:
+                transport = self._parts.hosts.transport(host)
+                async for piece in run_directory.read_logs(transport, record, file):
+                    yield piece
+            except HostError as error:  # the others' logs are worth as much
+                unheard = error
+        if unheard is not None:
+            raise unheard
 
     async def _ordered(self, request: StartRun, *, dry_run: bool) -> RunRecord:
         """The run that a request amounts to, not stored yet."""
@@ -171,8 +178,7 @@ class Runs:
             args=request.args,
             verbose=request.verbose,
         )
-        for host in resolution.hosts:
-            self._parts.hosts.transport(host)
+        self._parts.hosts.admit(resolution.hosts)
         run = Run(
             id=new_id(app.target),
             app=app.name,

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from agi_cluster.api.v1 import (
     apps_pb2,
     daemon_pb2,
+    doctor_pb2,
     hosts_pb2,
     installations_pb2,
     plans_pb2,
@@ -29,6 +30,7 @@ from agi_cluster.api.v1 import (
 _FILES: Sequence[Any] = (
     apps_pb2.DESCRIPTOR,
     daemon_pb2.DESCRIPTOR,
+    doctor_pb2.DESCRIPTOR,
     hosts_pb2.DESCRIPTOR,
     installations_pb2.DESCRIPTOR,
     plans_pb2.DESCRIPTOR,

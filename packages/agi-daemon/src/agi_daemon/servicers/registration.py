@@ -12,6 +12,8 @@ from agi_cluster.api.v1 import (
     apps_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
+    doctor_pb2,
+    doctor_pb2_grpc,
     hosts_pb2,
     hosts_pb2_grpc,
     installations_pb2,
@@ -27,6 +29,7 @@ from agi_daemon.compose import Services
 from agi_daemon.servicers import health, reflection
 from agi_daemon.servicers.apps import AppServicer
 from agi_daemon.servicers.daemon import DaemonServicer
+from agi_daemon.servicers.doctor import DoctorServicer
 from agi_daemon.servicers.hosts import HostServicer
 from agi_daemon.servicers.installations import InstallationServicer
 from agi_daemon.servicers.plans import PlanServicer
@@ -67,6 +70,8 @@ def _offered(services: Services) -> Iterator[tuple[Any, Any, Any]]:
         yield SnippetServicer(services.snippets), snippets_pb2, snippets_pb2_grpc
     if services.hosts is not None:
         yield HostServicer(services.hosts), hosts_pb2, hosts_pb2_grpc
+    if services.doctor is not None:
+        yield DoctorServicer(services.doctor), doctor_pb2, doctor_pb2_grpc
 
 
 def _add(server: grpc.aio.Server, servicer: Any, messages: Any, stubs: Any) -> str:

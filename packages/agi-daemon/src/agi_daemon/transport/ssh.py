@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from agi_daemon.transport.host_key import HostKey
 from agi_daemon.transport.host_transport import (
@@ -14,11 +15,23 @@ from agi_daemon.transport.host_transport import (
     Stdin,
 )
 from agi_daemon.transport.login import Login
+from agi_daemon.transport.ssh_command import SshCommand
+from agi_daemon.transport.ssh_files import read_file, write_files
+from agi_daemon.transport.ssh_library import load_asyncssh
 from agi_daemon.transport.ssh_settings import SshSettings
+
+if TYPE_CHECKING:
+    from agi_daemon.transport.ssh_pool import SshPool
 
 
 class SshTransport:
     """Commands and files of one host, over connections that are made when first needed.
+
+    Nothing of asyncssh is loaded before: a daemon that only knows this machine pays nothing.
+
+    A command over a connection that stands takes two round trips, as SSH has it: one to open a
+    session, one to start the command in it. Unlike on this machine, what a command that ended
+    leaves behind in its process group is not looked for.
 
     Args:
         login: How the host is reached.
@@ -45,6 +58,7 @@ class SshTransport:
         self._python = python
         self._uv = uv
         self._ssh = ssh
+        self._pool: SshPool | None = None
 
     @property
     def host(self) -> str:
@@ -68,8 +82,8 @@ class SshTransport:
 
     @property
     def noise(self) -> bytes:
-        """What the login shell printed before the last command, the first few KiB of it."""
-        raise NotImplementedError
+        """What the login shell printed before the last command, the first 4 KiB of it."""
+        return self._pool.noise if self._pool else b""
 
     async def run(
         self,
@@ -83,26 +97,55 @@ class SshTransport:
         on_line: OnLine | None = None,
     ) -> Completed:
         """Run a command to its end; see ``HostTransport.run``."""
-        raise NotImplementedError
+        from agi_daemon.transport.ssh_run import SshRun  # noqa: PLC0415 - loads asyncssh
+
+        pool = await self._connections()
+        order = SshRun(
+            host=self.host,
+            argv=argv,
+            stdin=stdin,
+            deadline_s=deadline_s,
+            idle_s=idle_s,
+            env=env,
+            max_output_bytes=max_output_bytes,
+            on_line=on_line,
+        )
+        return await order.over(pool)
 
     async def open_channel(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None
     ) -> Channel:
         """Start a command and talk to it; see ``HostTransport.open_channel``."""
-        raise NotImplementedError
+        from agi_daemon.transport.ssh_channel import SshChannel  # noqa: PLC0415 - loads asyncssh
+
+        pool = await self._connections()
+        command = SshCommand.of(argv, env)
+        return SshChannel(pool, await pool.start(command), command, argv[0])
 
     async def read_file(
         self, path: PurePosixPath, *, deadline_s: float, max_bytes: int = DEFAULT_OUTPUT_BYTES
     ) -> bytes:
         """Read a small file; see ``HostTransport.read_file``."""
-        raise NotImplementedError
+        return await read_file(self, path, deadline_s=deadline_s, max_bytes=max_bytes)
 
     async def write_files(
         self, directory: PurePosixPath, files: Mapping[str, bytes], *, deadline_s: float
     ) -> None:
         """Write small files atomically; see ``HostTransport.write_files``."""
-        raise NotImplementedError
+        await write_files(self, directory, files, deadline_s=deadline_s)
 
     async def aclose(self) -> None:
         """Close every connection to the host."""
-        raise NotImplementedError
+        if self._pool:
+            await self._pool.aclose()
+
+    async def _connections(self) -> SshPool:
+        if self._pool is None:
+            await load_asyncssh()
+            from agi_daemon.transport.ssh_dial import Dialling  # noqa: PLC0415 - loads asyncssh
+            from agi_daemon.transport.ssh_pool import SshPool  # noqa: PLC0415 - loads asyncssh
+
+            dialling = Dialling(self._login, self._ssh)
+            pool = SshPool(self.host, self._ssh, lambda: dialling.log_in(self._pinned))
+            self._pool = self._pool or pool
+        return self._pool

@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ from agi_env.runtime.work_area import WorkArea
 
 if TYPE_CHECKING:
     from agi_env.runtime.cluster_keys import ClusterKeys
+
+LEASES_BETWEEN_CHECKS = 2
+"""How many leases may pass until a runner that was replaced notices."""
 
 FLUSH_INTERVAL_S = 0.1
 """How long facts may wait for the disk, so that many share one sync.
@@ -148,6 +152,7 @@ class Runner:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             flushing = tasks.create_task(self._flush_batches())
+            guarding = tasks.create_task(self._yield_to_a_successor())
             try:
                 self._carry_out(self._dispatch.start(self._clock()))
                 async with control.serve(self._run_dir, self._obey):
@@ -158,7 +163,21 @@ class Runner:
             finally:
                 await self._executors.close()
                 flushing.cancel()
+                guarding.cancel()
         await self._settle(self._settlement)
+
+    async def _yield_to_a_successor(self) -> None:
+        """End when a later runner has claimed the work area, which may have been on another host.
+
+        Nobody can tell this one if its host was cut off: the area is on the share, where all are.
+
+        Raises:
+            ConflictError: One has.
+        """
+        while self._spec.cluster is not None:
+            await asyncio.sleep(LEASES_BETWEEN_CHECKS * self._spec.cluster.lease_s)
+            with suppress(OSError):  # the share does not answer: then nobody can claim it
+                await asyncio.to_thread(self._area.check, self._epoch)
 
     async def _next_event(self) -> events.Event:
         due = self._dispatch.deadline()

@@ -1,10 +1,6 @@
-"""What an install does on a host: these modules, read and executed by the host's own Python.
+"""What an install does on a host: these modules, sent there as `HostProgram` says.
 
-They are sent over standard input, in the order of ``SENT``; nothing of ours has to be there. So
-they use the standard library and each other alone, and are written for Python 3.8, that a host
-whose Python is too old can say so. After the modules, standard input carries one JSON line, then
-the bytes of the wheels it announces; standard output carries JSON lines, the last of which is the
-answer, or ``{"error": {"code", "metadata"}}``.
+After the request, standard input carries the bytes of the wheels that it announces.
 
 ::
 
@@ -15,8 +11,20 @@ answer, or ``{"error": {"code", "metadata"}}``.
     <root>/uv-cache/                     uv's, shared by the builds through hard links
 """
 
-SENT = {
-    "check": ("talk", "files", "command", "facts", "check"),
-    "realise": ("talk", "files", "command", "facts", "check", "bytecode", "build", "realise"),
-}
-"""The modules that each command needs, each before those that import it; the last has ``main``."""
+from __future__ import annotations
+
+from agi_daemon.transport.host_program import HostProgram
+
+
+def _program(*names: str) -> HostProgram:
+    return HostProgram(tuple(f"{__name__}.{name}" for name in names))
+
+
+SURVEY = _program("talk", "files", "command", "facts", "survey")
+"""Asks a host what it is."""
+
+CHECK = _program("talk", "files", "command", "facts", "check")
+"""Looks at a host and at what is installed there."""
+
+REALISE = _program("talk", "files", "command", "facts", "check", "bytecode", "build", "realise")
+"""Takes wheels and makes a build of them."""
