@@ -14,6 +14,7 @@ from typing import Any
 
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_directory import place_of
+from agi_daemon.runs.standby import Standby
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
 from agi_env.runtime.cluster_keys import ClusterKeys
@@ -98,7 +99,11 @@ class Attachment:
 
 @asynccontextmanager
 async def attached(
-    transport: HostTransport, record: RunRecord, epoch: int, keys: ClusterKeys | None = None
+    transport: HostTransport,
+    record: RunRecord,
+    epoch: int,
+    keys: ClusterKeys | None,
+    standby: Standby,
 ) -> AsyncIterator[Attachment]:
     """Join the run's runner, or start one in this epoch.
 
@@ -107,11 +112,9 @@ async def attached(
         record: The run; records up to its ``journal_seq`` are not sent again.
         epoch: Higher than that of any earlier start.
         keys: Those of the run, for a runner in a cluster mode.
+        standby: What may have an attach waiting there.
     """
-    argv = [
-        record.python_on(transport.host),
-        "-m",
-        "agi_env.runtime.attach",
+    arguments = [
         str(place_of(transport, record.run.id)),
         "--epoch",
         str(epoch),
@@ -119,7 +122,8 @@ async def attached(
         str(record.journal_seq),
         *(["--keys"] if keys else []),
     ]
-    async with await transport.open_channel(argv) as channel:
+    python = record.python_on(transport.host)
+    async with await standby.channel(transport, python, arguments) as channel:
         if keys:
             await channel.send(keys.to_line())
         yield Attachment(channel)

@@ -15,6 +15,10 @@ Lines on its stdin are commands to the runner. Neither the end of stdin nor of t
 the run. With ``--keys`` the first of these lines is no command but the keys of a run in a cluster
 mode, ``{"keys": {...}}``: they are in no argument, no environment and no file. The exit code is 0,
 or that of the error.
+
+With ``--standby`` alone it loads what a runner is made of and waits for its arguments, which are a
+line of their own before all others: ``{"arguments": ["RUN_DIR", ...]}``. So it can be started
+before there is a run to attach to.
 """
 
 from __future__ import annotations
@@ -40,7 +44,10 @@ from agi_env.runtime.supervision import Target
 
 USAGE = "python -m agi_env.runtime.attach RUN_DIR --epoch N --after SEQ [--keys]"
 
+STANDBY = "--standby"
+
 _CONTROL_S = 5.0
+_STANDBY_S = 3600.0
 _KEYS_S = 10.0
 _STDOUT = 1
 
@@ -48,8 +55,9 @@ _STDOUT = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Attach to the run that the command line names; the exit code."""
     try:
-        order = _parsed(sys.argv[1:] if arguments is None else arguments)
+        words = sys.argv[1:] if arguments is None else arguments
         lines = StdinLines()
+        order = _parsed(stand_by(lines) if words == [STANDBY] else words)
         target = runner_with(lines.first(_KEYS_S)) if order.keys else run_runner
         return follow(order.run_dir, order.epoch, order.after, target, lines)
     except AgiError as error:
@@ -57,6 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:  # nobody listens any more, which is theirs to decide
         return 0
+
+
+def stand_by(lines: StdinLines) -> list[str]:
+    """Load what a runner is made of, and wait for the arguments of the run.
+
+    Raises:
+        RequestInvalidError: None were sent until the end of stdin.
+        OutOfTimeError: Nor within an hour.
+    """
+    import_module("agi_env.runtime.runner")
+    match control.parse_command(lines.first(_STANDBY_S)):
+        case {"arguments": list(words)}:
+            return [str(word) for word in words]
+    raise RequestInvalidError("the first line has no arguments", remedy=f"Use {USAGE}")
 
 
 def run_runner(run_dir: Path, epoch: int) -> int:

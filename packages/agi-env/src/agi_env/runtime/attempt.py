@@ -68,7 +68,8 @@ def store(directory: Path, text: bytes) -> Stored:
     size = sum(_sync_file(path) for path in files) + len(text)
     _write(str(directory / RESULT_FILE), _HEAD % digest.encode() + text + _TAIL)
     # The directories come last: what is new in them is on disk by then, mostly, and costs nothing.
-    for each in (*directories, directory, directory.parent, directory.parent.parent):
+    above: list[Path | str] = [directory, directory.parent, directory.parent.parent]
+    for each in (*directories, *above):
         sync_directory(each)
     return Stored(digest, size)
 

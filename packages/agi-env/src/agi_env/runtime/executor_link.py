@@ -61,5 +61,9 @@ class ExecutorLink:
                 return message
         return self._inbox.popleft()
 
+    def close(self) -> None:
+        """Let go of it; the other end takes that for the end of this executor."""
+        self._socket.close()
+
     def _readable(self) -> bool:
         return bool(select.select([self._socket], [], [], 0)[0])
