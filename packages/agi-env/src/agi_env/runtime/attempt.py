@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,9 @@ def create(directory: Path) -> Path:
         _make(directory.parent)
         directory.mkdir()
     except FileExistsError:
-        # Whoever made it died before anybody heard of it.
-        shutil.rmtree(directory)
+        # Whoever made it died before anybody heard of it. That is rare, and every executor would
+        # pay for the import.
+        import_module("shutil").rmtree(directory)
         directory.mkdir()
     out.mkdir()
     return out

@@ -259,9 +259,9 @@ class Worker:
         self._unsaid.append(event)
 
     def _say(self) -> None:
-        for event in self._unsaid:
+        unsaid, self._unsaid = self._unsaid, []
+        for event in unsaid:
             self._dask.tell(worker_messages.event(self._lease, event))
-        self._unsaid.clear()
 
 
 def _spec(run_dir: Path) -> RunSpec:
