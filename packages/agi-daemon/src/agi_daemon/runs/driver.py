@@ -34,6 +34,7 @@ from agi_daemon.runs.next_step import Step, next_step
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.runs.shared_path import require_share
+from agi_daemon.runs.standby import Standby
 from agi_daemon.runs.workers import OUT_OF_REACH, REACH_PAUSE_S, Workers
 from agi_daemon.store.store import Store
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
@@ -70,6 +71,7 @@ class RunDriver:
         self._record = record
         self._broken_lines = 0
         self._unreached_since: float | None = None
+        self._standby = Standby()
         # A future and no event: waiting for it takes no task, and thousands of queued runs wait.
         self._stop_asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if record.run.target is RunState.CANCELLED:
@@ -88,6 +90,7 @@ class RunDriver:
                 _log.info("step", run=run.id, step=step.name, state=run.state.value)
                 await self._take(step)
         finally:
+            await self._standby.close()
             if self._record.run.state.settled:
                 self._parts.keys.forget(self._record.run.id)
                 self._parts.leases.release(self._record.run.id)
@@ -161,6 +164,8 @@ class RunDriver:
 
     async def _plan(self) -> None:
         record = self._record
+        home = self._parts.hosts.transport(record.runner_host)
+        self._standby.prepare(home, record.python_on(home.host))
         planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
         if not await self._unless_stopped(planning):
             return
@@ -232,7 +237,7 @@ class RunDriver:
         keys = await self._keys()
         try:
             async with (
-                attached(transport, self._record, epoch, keys) as line,
+                attached(transport, self._record, epoch, keys, self._standby) as line,
                 self._workers(keys, line) as workers,
             ):
                 await self._listen(line, copy, workers)
