@@ -159,7 +159,7 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
         for curve in (each for each in curves if each.panel == panel):
             axis.plot(curve.xs, curve.ys, marker="o", label=curve.name)
         axis.set(title=panel, xscale="log", xlabel=across.get(panel, "runs stored"))
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.2 * max(max(line.get_ydata()) for line in axis.lines))
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
     figure.tight_layout()
