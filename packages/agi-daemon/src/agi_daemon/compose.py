@@ -32,8 +32,9 @@ from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
-from agi_daemon.runs.driver import Parts
+from agi_daemon.runs.clearing import Clearing
 from agi_daemon.runs.leases import CoreLeases
+from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.runs.runs import Runs
@@ -100,12 +101,15 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             plans=plans,
             keys=RunKeys(settings.state / "keys"),
             cluster=settings.cluster,
+            clearing=Clearing(store, events, hosts.transport),
         )
         reconciler = Reconciler(parts)
+        hosts.on_drain = reconciler.drain
         runs = Runs(parts, apps, requests, reconciler)
         records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
         installations.adopt()
         reconciler.adopt()
+        parts.clearing.adopt()
         try:
             yield Services(
                 daemon=ThisDaemon(
@@ -125,6 +129,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             )
         finally:
             await reconciler.aclose()
+            await parts.clearing.aclose()
             await installations.aclose()
             await hosts.aclose()
     finally:

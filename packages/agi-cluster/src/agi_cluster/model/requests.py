@@ -48,3 +48,7 @@ class StartRun:
     no_install: bool = False
     snippet: SnippetOrigin | None = None
     verbose: int | None = None
+    partition_timeout: float | None = None
+    """Seconds; 0: no limit; None: that of the settings."""
+    run_timeout: float | None = None
+    max_attempts: int | None = None

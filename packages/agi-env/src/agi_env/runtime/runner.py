@@ -123,10 +123,10 @@ class Runner:
         self._append("runner_started", pid=os.getpid(), host=socket.gethostname())
         try:
             self._area.claim(self._epoch)
+            await self._inherit(history)
         except AgiError as error:
             self._settle_unusable(history, error)
             return
-        await self._inherit(history)
         self._drop_lost_results(history)
         (self._run_dir / LOGS_DIRECTORY).mkdir(mode=0o700, exist_ok=True)
         self._executors = await self._open_executors()

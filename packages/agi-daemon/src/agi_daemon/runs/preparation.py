@@ -1,0 +1,35 @@
+"""What a run needs on its hosts before it can be planned: one shared folder, and the builds."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agi_daemon.install.builds import Built
+from agi_daemon.runs.parts import Parts
+from agi_daemon.runs.record import RunRecord
+from agi_daemon.runs.shared_path import require_share
+
+
+async def prepared(record: RunRecord, parts: Parts) -> Built:
+    """The builds on all hosts, once those of a cluster were seen to share one folder.
+
+    Raises:
+        ShareError: It is missing, read-only, local, stale or another one somewhere.
+        AgiError: A build cannot be had.
+    """
+    resolution = record.resolution
+    building = asyncio.create_task(
+        parts.builds.ensure(
+            resolution.app_path,
+            resolution.hosts,
+            modes_enabled=resolution.modes_enabled,
+            may_install=not record.no_install,
+        ),
+        name=f"release for {record.run.id}",
+    )
+    try:
+        await require_share(resolution, parts.hosts.transport)
+        return await building
+    finally:
+        building.cancel()
+        await asyncio.gather(building, return_exceptions=True)
