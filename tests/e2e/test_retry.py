@@ -100,9 +100,7 @@ def test_a_retry_of_a_retry_has_what_both_did(
     assert begun(scratch) == [1, 3, 1, 1]
 
 
-def test_a_damaged_result_is_made_again(
-    ask: Any, client: Client, app: Path, scratch: Path
-) -> None:
+def test_a_damaged_result_is_made_again(ask: Any, client: Client, app: Path, scratch: Path) -> None:
     first = ask.run(app, args={"parts": PARTS, "scratch": str(scratch), "raises": 3})
     stored = next(Path(first.paths.kept).glob("attempts/000000/*/result.json"))
     stored.write_bytes(stored.read_bytes().replace(b"0}", b"9}"))

@@ -12,7 +12,7 @@ from agi_cli.views.data import data_view
 from agi_cli.views.plan import plan_view
 from agi_cli.views.run import run_report
 from agi_cluster.model.plan import PlanFinding, PlannedPartition
-from agi_cluster.model.run import PartitionState, RunState
+from agi_cluster.model.run import Cause, PartitionState, RunState
 from agi_env.errors import AppImportError
 
 
@@ -85,10 +85,11 @@ def test_a_report_of_a_failure_has_the_traceback_of_the_app(terminal, failed_run
         terminal.client.run_partitions[1],
         state=PartitionState.FAILED,
         error=failed_run.error,
+        cause=Cause(kind="exception"),
         traceback="Traceback (most recent call last):\nKeyError: 'rain'\n",
     )
     report = drawn(run_report(failed_run, (failed,)))
-    assert "part 1                0         1  work() raised KeyError: 'rain'" in report
+    assert "part 1                0         1  exception  work() raised KeyError: 'rain'" in report
     assert "part 1:\n  Traceback (most recent call last):\n  KeyError: 'rain'\n" in report
     assert "kept        /share/weather/results/.agi-weather-r1" in report
 

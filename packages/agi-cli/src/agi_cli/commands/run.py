@@ -49,7 +49,9 @@ def run(
     no_install: NoInstall = False,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0.001, metavar="SECONDS", help="For the whole run. Default: the settings."),
+        typer.Option(
+            min=0.001, metavar="SECONDS", help="For the whole run. Default: the settings."
+        ),
     ] = None,
     partition_timeout: Annotated[
         float | None,
@@ -59,7 +61,9 @@ def run(
     ] = None,
     max_attempts: Annotated[
         int | None,
-        typer.Option(min=1, help="At a partition whose process dies. Default: the settings, else 3."),
+        typer.Option(
+            min=1, help="At a partition whose process dies. Default: the settings, else 3."
+        ),
     ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return as soon as the run is accepted.")

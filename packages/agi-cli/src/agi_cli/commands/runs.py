@@ -159,9 +159,7 @@ def retry(
     """
     session = session_of(context)
     with session.client() as client:
-        accepted = client.retry_run(
-            name, current_sources=current_sources, validate_only=dry_run
-        )
+        accepted = client.retry_run(name, current_sources=current_sources, validate_only=dry_run)
         if dry_run or detach:
             session.show(output, accepted, lambda: run_report(accepted, ()))
             return

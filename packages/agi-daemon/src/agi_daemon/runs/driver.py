@@ -20,11 +20,11 @@ from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs import run_directory, run_store
 from agi_daemon.runs.absorb import named_after, shown
 from agi_daemon.runs.attachment import Attachment, attached
+from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.journal_copy import JournalCopy, keeping_requests
 from agi_daemon.runs.journal_restored import restored
 from agi_daemon.runs.leases import Demand
 from agi_daemon.runs.meeting import meeting_host, successor
-from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.next_step import Step, next_step
 from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.preparation import prepared

@@ -25,7 +25,9 @@ _DEADLINE_S = 30.0
 _NOW = "`agi runs retry RUN --current-sources` goes on with the sources as they are now"
 
 
-def retried(record: RunRecord, run_id: str, create: datetime, *, current_sources: bool) -> RunRecord:
+def retried(
+    record: RunRecord, run_id: str, create: datetime, *, current_sources: bool
+) -> RunRecord:
     """The run that does the rest of a settled one: same plan, arguments, hosts and limits.
 
     Raises:

@@ -91,7 +91,9 @@ class Workers:
             for worker in self._workers.values():
                 await worker.send_home()
             _, busy = await asyncio.wait(self._tasks, timeout=FAREWELL_S)
-            late = {slot for slot, task in zip(self._workers, self._tasks, strict=True) if task in busy}
+            late = {
+                slot for slot, task in zip(self._workers, self._tasks, strict=True) if task in busy
+            }
             self.left = {self._hosts[slot] for slot in late | self._unheard}
         for task in self._tasks:
             task.cancel()

@@ -85,6 +85,11 @@ class EndCause:
         return cls(**{**facts, "kind": EndKind(facts["kind"])})
 
     @property
+    def from_outside(self) -> bool:
+        """Whether it says nothing against the app's own code."""
+        return self.kind in (EndKind.SIGNAL, EndKind.OOM, EndKind.LOST)
+
+    @property
     def words(self) -> str:
         """The cause in a few words: ``was ended by SIGSEGV``."""
         if self.kind in _WORDS:

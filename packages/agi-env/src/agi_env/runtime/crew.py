@@ -170,8 +170,8 @@ class Crew:
         """A slot is there: what is at home there returns, and what waits in lost ones may come."""
         slot.present, slot.lost = True, ""
         index = slot.spec.index
-        for other in self.slots.values():
-            if other is not slot and slot.staffed:
+        for other in self.slots.values() if slot.staffed else ():
+            if other is not slot:
                 for partition in other.queue.withdraw(lambda each: self._homes[each.id] == index):
                     self._move(partition.id, other, slot, f"slot {index} is there")
         self.evacuate_lost()

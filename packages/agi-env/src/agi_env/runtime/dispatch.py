@@ -36,10 +36,6 @@ from agi_env.runtime.slot import Slot
 from agi_env.runtime.spec import RunPlan, RunSpec
 
 
-_FROM_OUTSIDE = frozenset({EndKind.SIGNAL, EndKind.OOM, EndKind.LOST})
-"""Ends that say nothing against the app's ``stop``."""
-
-
 class Dispatch:
     """One run under one runner.
 
@@ -219,7 +215,9 @@ class Dispatch:
         if seat.reducing:
             seat.reducing = False
             self._append("reduce_finished", **_facts(event))
-            self.reduction.accepted = Accepted(self._epoch, event.attempt, event.seconds, event.sha256)
+            self.reduction.accepted = Accepted(
+                self._epoch, event.attempt, event.seconds, event.sha256
+            )
 
     def _reduction_failed(self, cause: FailureCause, at: float) -> None:
         self._append("reduce_failed", cause=cause.to_dict())
@@ -244,10 +242,9 @@ class Dispatch:
             seat.vacate(event.at)
 
     def _stop_cut_short(self, seat: Seat, end: EndCause, at: float) -> None:
-        """An executor ended before ``stop`` returned: what counts is stored, if others killed it."""
-        where = {"slot": seat.slot, "executor": seat.executor}
-        self._append("stop_cut_short", **where, cause=end.to_dict())
-        if end.kind not in _FROM_OUTSIDE:
+        """An executor ended before ``stop`` returned; what counts is stored by then."""
+        self._append("stop_cut_short", slot=seat.slot, executor=seat.executor, cause=end.to_dict())
+        if not end.from_outside:
             self._fail(verdict.stop_failed(FailureCause.of_end(end, "stop()")), at)
 
     def _published(self, event: events.Published) -> None:
@@ -310,6 +307,8 @@ class Dispatch:
         self._crew.join(slot)
 
     def _slot_gone(self, slot: Slot, event: events.SlotLost | events.SlotGivenUp) -> None:
+        if slot.drained and not slot.usable:
+            return  # its worker was sent home
         for_good = isinstance(event, events.SlotGivenUp)
         kind = "slot_given_up" if for_good else "slot_lost"
         self._append(kind, slot=event.slot, reason=event.reason, cause=event.why.to_dict())

@@ -37,9 +37,7 @@ class ExitRecord:
     oom: bool = False
 
     @classmethod
-    def of(
-        cls, epoch: int, status: int, left: tuple[int, ...], *, oom: bool = False
-    ) -> ExitRecord:
+    def of(cls, epoch: int, status: int, left: tuple[int, ...], *, oom: bool = False) -> ExitRecord:
         """The record for what ``waitpid`` told, now."""
         code = os.waitstatus_to_exitcode(status)
         if code < 0:

@@ -1,4 +1,4 @@
-"""The reduction of a run's results: whether there is one, who does it, and how often it was tried."""
+"""The reduction of a run's results: whether there is one, who does it, how often it was tried."""
 
 from __future__ import annotations
 
