@@ -82,6 +82,8 @@ class RunSlot:
     partitions: int = 0
     busy_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    weight: float = 0.0
+    """Of the partitions that it finished."""
     lost: Cause | None = None
     """Why it was last without its worker."""
 
@@ -101,6 +103,8 @@ class RunPartition:
     error: AgiError | None = None
     traceback: str = ""
     start_time: datetime | None = None
+    moved_because: str = ""
+    """Why it is not on the slot that the plan names; empty where it is."""
     cause: Cause | None = None
     """Why the latest attempt failed."""
     executor_deaths: int = 0

@@ -164,6 +164,7 @@ def _slot_to_wire(slot: RunSlot) -> pb.RunSlot:
         partitions=slot.partitions,
         busy_seconds=slot.busy_seconds,
         cpu_seconds=slot.cpu_seconds,
+        weight=slot.weight,
         lost=cause_to_wire(slot.lost),
     )
 
@@ -176,5 +177,6 @@ def _slot_from_wire(slot: pb.RunSlot) -> RunSlot:
         partitions=slot.partitions,
         busy_seconds=slot.busy_seconds,
         cpu_seconds=slot.cpu_seconds,
+        weight=slot.weight,
         lost=cause_from_wire(slot.lost),
     )

@@ -12,6 +12,8 @@ from typing import Any
 
 from attrs import evolve
 
+from agi_cluster.model.plan import Plan
+from agi_cluster.model.requests import CreatePlan, StalePlan
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
 from agi_daemon.defects import defect
 from agi_daemon.events import Fact
@@ -31,6 +33,7 @@ from agi_daemon.runs.preparation import prepared
 from agi_daemon.runs.reach import OUT_OF_REACH
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.retry import inheritance_of, kept_area, refuse_other_sources
+from agi_daemon.runs.standby import Standby
 from agi_daemon.runs.workers import REACH_PAUSE_S, Workers
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
 from agi_env.runtime.cluster_keys import ClusterKeys
@@ -53,6 +56,7 @@ class RunDriver:
         self._broken_lines = 0
         self._unreached_since: float | None = None
         self._line: Attachment | None = None
+        self._standby = Standby()
         # A future and no event: waiting for it takes no task, and thousands of queued runs wait.
         self._stop_asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if record.run.target is RunState.CANCELLED:
@@ -77,6 +81,7 @@ class RunDriver:
                 _log.info("step", run=run.id, step=step.name, state=run.state.value)
                 await self._take(step)
         finally:
+            await self._standby.close()
             if self._record.run.state.settled:
                 self._parts.keys.forget(self._record.run.id)
                 self._parts.leases.release(self._record.run.id)
@@ -129,17 +134,12 @@ class RunDriver:
 
     async def _plan(self) -> None:
         record = self._record
-        if record.run.plan:
-            content = self._parts.plans.content(record.run.plan)
-        else:
-            making = asyncio.create_task(
-                self._parts.plans.make(record.resolution, record.manager_build),
-                name=f"plan for {record.run.id}",
-            )
-            if not await self._unless_stopped(making):
-                return
-            content = making.result()
-        plan = content.plan
+        home = self._parts.hosts.transport(record.runner_host)
+        self._standby.prepare(home, record.python_on(home.host))
+        planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
+        if not await self._unless_stopped(planning):
+            return
+        plan = planning.result()
         run = evolve(
             record.run,
             plan=plan.name,
@@ -148,8 +148,16 @@ class RunDriver:
             progress=RunProgress(total=plan.partition_count, weight_total=plan.total_weight),
         )
         self._record = evolve(self._record, run=run)
-        data = {"plan": plan.name, "partitions": plan.partition_count}
+        data = {"plan": plan.name, "partitions": plan.partition_count, "change": plan.change}
         await self._move(RunState.STARTING, [Fact(kind="planned", data=data)])
+
+    async def _planned(self, record: RunRecord) -> Plan:
+        """The plan to execute: the one that was named, a new one, or a new one with its edits."""
+        plans, resolution, build = self._parts.plans, record.resolution, record.manager_build
+        call = record.call or CreatePlan(app=resolution.app)
+        if record.run.plan and record.stale_plan is not StalePlan.REBASE:
+            return await plans.confirm(record.run.plan, resolution, build, record.stale_plan)
+        return await plans.make(evolve(call, rebase=record.run.plan), resolution, build)
 
     async def _start(self) -> None:
         """Write the run's directories; after a move, only the new runner's, with the journal."""
@@ -203,7 +211,7 @@ class RunDriver:
         keys = await self._keys()
         try:
             async with (
-                attached(transport, self._record, epoch, keys) as line,
+                attached(transport, self._record, epoch, keys, self._standby) as line,
                 self._workers(keys, line) as workers,
             ):
                 await self._listen(line, copy, workers)
@@ -220,7 +228,7 @@ class RunDriver:
         self._line = line
         try:
             for host in self._record.resolution.cores:
-                if self._parts.hosts.is_drained(host):
+                if host in self._parts.hosts.drained():
                     await self.drain(host)
             await self._copy(line, copy, workers)
         finally:

@@ -22,6 +22,30 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _StalePlan:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _StalePlanEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_StalePlan.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    STALE_PLAN_UNSPECIFIED: _StalePlan.ValueType  # 0
+    """It is refused with what has changed."""
+    STALE_PLAN_PROCEED: _StalePlan.ValueType  # 1
+    """It executes the plan as it was made."""
+    STALE_PLAN_REBASE: _StalePlan.ValueType  # 2
+    """It makes a new plan, with the pins and moves by hand of the old one."""
+
+class StalePlan(_StalePlan, metaclass=_StalePlanEnumTypeWrapper):
+    """What a run does with a plan whose selection, settings or partitions have changed since."""
+
+STALE_PLAN_UNSPECIFIED: StalePlan.ValueType  # 0
+"""It is refused with what has changed."""
+STALE_PLAN_PROCEED: StalePlan.ValueType  # 1
+"""It executes the plan as it was made."""
+STALE_PLAN_REBASE: StalePlan.ValueType  # 2
+"""It makes a new plan, with the pins and moves by hand of the old one."""
+Global___StalePlan: typing_extensions.TypeAlias = StalePlan
+
 @typing.final
 class Run(google.protobuf.message.Message):
     """The execution of one plan revision, or a refusal that says why."""
@@ -330,6 +354,7 @@ class RunSlot(google.protobuf.message.Message):
     PARTITIONS_FIELD_NUMBER: builtins.int
     BUSY_SECONDS_FIELD_NUMBER: builtins.int
     CPU_SECONDS_FIELD_NUMBER: builtins.int
+    WEIGHT_FIELD_NUMBER: builtins.int
     LOST_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its number in the plan."""
@@ -343,6 +368,8 @@ class RunSlot(google.protobuf.message.Message):
     """The seconds its executors were busy, summed."""
     cpu_seconds: builtins.float
     """The processor seconds of its partitions, summed."""
+    weight: builtins.float
+    """The weight of the partitions that it finished."""
     @property
     def lost(self) -> Global___Cause:
         """Why the slot was last without its worker; unset: it never was."""
@@ -356,10 +383,11 @@ class RunSlot(google.protobuf.message.Message):
         partitions: builtins.int = ...,
         busy_seconds: builtins.float = ...,
         cpu_seconds: builtins.float = ...,
+        weight: builtins.float = ...,
         lost: Global___Cause | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["lost", b"lost"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["busy_seconds", b"busy_seconds", "cores", b"cores", "cpu_seconds", b"cpu_seconds", "host", b"host", "index", b"index", "lost", b"lost", "partitions", b"partitions"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["busy_seconds", b"busy_seconds", "cores", b"cores", "cpu_seconds", b"cpu_seconds", "host", b"host", "index", b"index", "lost", b"lost", "partitions", b"partitions", "weight", b"weight"]) -> None: ...
 
 Global___RunSlot: typing_extensions.TypeAlias = RunSlot
 
@@ -411,6 +439,7 @@ class RunPartition(google.protobuf.message.Message):
     ERROR_FIELD_NUMBER: builtins.int
     TRACEBACK_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
+    MOVED_BECAUSE_FIELD_NUMBER: builtins.int
     CAUSE_FIELD_NUMBER: builtins.int
     EXECUTOR_DEATHS_FIELD_NUMBER: builtins.int
     QUARANTINED_FIELD_NUMBER: builtins.int
@@ -433,6 +462,8 @@ class RunPartition(google.protobuf.message.Message):
     """Processor seconds of the accepted attempt."""
     traceback: builtins.str
     """The traceback of the app, where there is one."""
+    moved_because: builtins.str
+    """Why it is not on the slot that the plan names; empty where it is."""
     executor_deaths: builtins.int
     """How many executors died at it."""
     quarantined: builtins.bool
@@ -465,13 +496,14 @@ class RunPartition(google.protobuf.message.Message):
         error: agi_cluster.api.v1.common_pb2.Error | None = ...,
         traceback: builtins.str = ...,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        moved_because: builtins.str = ...,
         cause: Global___Cause | None = ...,
         executor_deaths: builtins.int = ...,
         quarantined: builtins.bool = ...,
         inherited_from: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["cause", b"cause", "error", b"error", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "cause", b"cause", "cpu_seconds", b"cpu_seconds", "error", b"error", "executor_deaths", b"executor_deaths", "id", b"id", "inherited_from", b"inherited_from", "label", b"label", "quarantined", b"quarantined", "seconds", b"seconds", "slot", b"slot", "start_time", b"start_time", "state", b"state", "traceback", b"traceback", "weight", b"weight"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "cause", b"cause", "cpu_seconds", b"cpu_seconds", "error", b"error", "executor_deaths", b"executor_deaths", "id", b"id", "inherited_from", b"inherited_from", "label", b"label", "moved_because", b"moved_because", "quarantined", b"quarantined", "seconds", b"seconds", "slot", b"slot", "start_time", b"start_time", "state", b"state", "traceback", b"traceback", "weight", b"weight"]) -> None: ...
 
 Global___RunPartition: typing_extensions.TypeAlias = RunPartition
 
@@ -491,6 +523,7 @@ class StartRunRequest(google.protobuf.message.Message):
     SNIPPET_FIELD_NUMBER: builtins.int
     VERBOSE_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    STALE_PLAN_FIELD_NUMBER: builtins.int
     PARTITION_TIMEOUT_SECONDS_FIELD_NUMBER: builtins.int
     RUN_TIMEOUT_SECONDS_FIELD_NUMBER: builtins.int
     MAX_ATTEMPTS_FIELD_NUMBER: builtins.int
@@ -508,6 +541,10 @@ class StartRunRequest(google.protobuf.message.Message):
     """How much is logged and streamed, 0 to 3; absent: as in the settings."""
     validate_only: builtins.bool
     """Only check."""
+    stale_plan: Global___StalePlan.ValueType
+    """What to do where something has changed since the plan was made. What the call itself leaves open
+    is as it was for the plan.
+    """
     partition_timeout_seconds: builtins.float
     """Seconds that one partition may take; absent: as in the settings. 0: no limit."""
     run_timeout_seconds: builtins.float
@@ -539,12 +576,13 @@ class StartRunRequest(google.protobuf.message.Message):
         snippet: Global___SnippetOrigin | None = ...,
         verbose: builtins.int | None = ...,
         validate_only: builtins.bool = ...,
+        stale_plan: Global___StalePlan.ValueType = ...,
         partition_timeout_seconds: builtins.float | None = ...,
         run_timeout_seconds: builtins.float | None = ...,
         max_attempts: builtins.int | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "partition_timeout_seconds", b"partition_timeout_seconds", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "verbose", b"verbose"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "app", b"app", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "no_install", b"no_install", "partition_timeout_seconds", b"partition_timeout_seconds", "plan", b"plan", "request_id", b"request_id", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "app", b"app", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "no_install", b"no_install", "partition_timeout_seconds", b"partition_timeout_seconds", "plan", b"plan", "request_id", b"request_id", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "stale_plan", b"stale_plan", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_max_attempts", b"_max_attempts"]) -> typing.Literal["max_attempts"] | None: ...
     @typing.overload
