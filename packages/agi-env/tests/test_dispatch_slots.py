@@ -312,7 +312,6 @@ class World:
         self.slots = slots
         self.joined: set[int] = set()
         self.given_up: set[int] = set()
-        self.drained: set[int] = set()
         self.hands: dict[tuple[int, int], list[HandPartition | HandReduce]] = {}
         self.states: dict[tuple[int, int], str] = {}
         self.haunted: set[tuple[str, int]] = set()
@@ -337,9 +336,11 @@ class World:
                 case KillExecutor(slot, executor):
                     self.states[slot, executor] = "doomed"
                 case FenceSlot(slot):
-                    assert slot not in self.joined or slot in self.drained
+                    assert slot not in self.joined
                     assert not any(seat[0] == slot for seat in self.hands)
-                    self._let_go(slot)
+                case Append("slot_given_up", fields):
+                    self.joined.discard(fields["slot"])
+                    self.given_up.add(fields["slot"])
                 case Publish():
                     self.publishing = True
                 case _:
@@ -370,15 +371,8 @@ class World:
         if not calm and fate == 4 and len(self.given_up) + 1 < self.slots:
             return self.give_up(self.pick(range(self.slots)), at)
         if not calm and fate == 5 and self.pick(range(4)) == 0:
-            slot = self.pick(range(self.slots))
-            self.drained.add(slot)
-            return SlotDrained(slot, "its host is drained", at)
+            return SlotDrained(self.pick(range(self.slots)), "its host is drained", at)
         return self.work(self.pick(sorted(self.hands)), at) if self.hands else Tick(at)
-
-    def _let_go(self, slot: int) -> None:
-        if slot in self.joined:
-            self.joined.discard(slot)
-            self.given_up.add(slot)
 
     def lose(self, slot: int, at: float) -> Event:
         self.joined.discard(slot)

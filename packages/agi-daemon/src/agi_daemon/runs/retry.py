@@ -10,6 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from agi_cluster.model.event import Event
+from agi_cluster.model.requests import StalePlan
 from agi_cluster.model.run import Run, RunState
 from agi_daemon.install.installer import Installer
 from agi_daemon.install.resolution import Role
@@ -58,6 +59,7 @@ def retried(
         run=run,
         resolution=record.resolution,
         no_install=record.no_install,
+        stale_plan=StalePlan.PROCEED,
         current_sources=current_sources,
     )
 
