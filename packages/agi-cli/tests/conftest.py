@@ -437,6 +437,12 @@ class FakeClient:
         self._ask(("cancel_run", name, grace_seconds, validate_only))
         return attrs.evolve(self.final, state=RunState.CANCELLING, end_time=None, result=None)
 
+    def retry_run(
+        self, name: str, *, current_sources: bool = False, validate_only: bool = False
+    ) -> Run:
+        self._ask(("retry_run", name, current_sources, validate_only))
+        return attrs.evolve(self.final, id="weather-r2", retry_of=name)
+
     def read_run_log(self, name: str, *, file: str = "") -> Iterator[tuple[str, str]]:
         self._ask(("read_run_log", name, file))
         yield from [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]

@@ -42,8 +42,9 @@ from agi_daemon.planning.calls import Calls
 from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
-from agi_daemon.runs.driver import Parts
+from agi_daemon.runs.clearing import Clearing
 from agi_daemon.runs.leases import CoreLeases
+from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.runs.runs import Runs
@@ -120,8 +121,10 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             plans=plans,
             keys=RunKeys(settings.state / "keys"),
             cluster=settings.cluster,
+            clearing=Clearing(store, events, hosts.transport),
         )
         reconciler = Reconciler(parts)
+        hosts.on_drain = reconciler.drain
         runs = Runs(parts, apps, requests, reconciler)
         records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
         origins = Origins(store, apps, hosts)
@@ -137,6 +140,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         pipeline_reconciler = PipelineReconciler(pipeline_parts)
         installations.adopt()
         reconciler.adopt()
+        parts.clearing.adopt()
         pipeline_reconciler.adopt()
         try:
             yield Services(
@@ -162,6 +166,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         finally:
             await pipeline_reconciler.aclose()
             await reconciler.aclose()
+            await parts.clearing.aclose()
             await installations.aclose()
             await hosts.aclose()
     finally:

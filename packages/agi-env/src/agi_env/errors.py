@@ -243,6 +243,13 @@ class PlanStaleError(RefusedError):
     advice = "Make a new plan with `agi distribute APP`"
 
 
+class RetryRefusedError(RefusedError):
+    """A run whose rest cannot be done by another run."""
+
+    code = "RETRY_REFUSED"
+    advice = "Start it anew with `agi run APP`"
+
+
 class HostDrainedError(RefusedError):
     """Nothing new is placed on a host that is being drained."""
 

@@ -112,6 +112,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     list_run_partitions = _unary(runs.list_run_partitions)
     watch_run = _watch(runs.watch_run)
     cancel_run = _unary(runs.cancel_run)
+    retry_run = _unary(runs.retry_run)
     read_run_log = _stream(runs.read_run_log)
 
     render_snippet = _unary(snippets.render_snippet)

@@ -66,3 +66,7 @@ class StartRun:
     verbose: int | None = None
     stale_plan: StalePlan | None = None
     """None: a plan is refused where something has changed since it was made."""
+    partition_timeout: float | None = None
+    """Seconds; 0: no limit; None: that of the settings."""
+    run_timeout: float | None = None
+    max_attempts: int | None = None

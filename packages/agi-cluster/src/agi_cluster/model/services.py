@@ -136,6 +136,14 @@ class RunService(Protocol):
         request_id: str = "",
         validate_only: bool = False,
     ) -> Run: ...
+    async def retry_run(
+        self,
+        name: str,
+        *,
+        current_sources: bool = False,
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Run: ...
     def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
         """Yield pieces of text, each with the name of the file it comes from."""
         ...

@@ -50,7 +50,7 @@ class Builds:
     """Sees to it that the builds of current sources are there."""
 
     def __init__(self, installer: Installer, transports: Transports) -> None:
-        self._installer = installer
+        self.installer = installer
         self._transports = transports
 
     async def ensure(
@@ -114,7 +114,7 @@ class Builds:
         report: Report = lambda _: None,
     ) -> Installed:
         """Install one side of an app on hosts; what fails on a host is in its outcome."""
-        return await self._installer.ensure(
+        return await self.installer.ensure(
             app,
             [self._transports(host) for host in hosts],
             modes_enabled=modes_enabled,

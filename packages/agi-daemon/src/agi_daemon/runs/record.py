@@ -48,6 +48,8 @@ class RunRecord:
     """The address at which the workers reach the runner's host; set when the run is started."""
     scheduler: SchedulerPlace | None = None
     """Where the living runner's scheduler is; None in local modes and before it listens."""
+    current_sources: bool = False
+    """Whether a run that retries another takes the sources as they are now."""
     cancel_grace: float | None = None
     """Seconds that running partitions may take after a request to stop; None: no such request."""
 

@@ -12,11 +12,13 @@ from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.transport.host_transport import HostTransport
+from agi_env.runtime.inheritance import INHERITANCE_FILE
 from agi_env.runtime.journal import JOURNAL_FILE
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 
 _DEADLINE_S = 30.0
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
+_RETRY_PAUSE_S = 0.2
 
 
 def place_of(transport: HostTransport, run_id: str) -> PurePosixPath:
@@ -39,6 +41,12 @@ async def write_journal(transport: HostTransport, record: RunRecord, journal: by
     """Give a runner what an earlier one on another host has done, before it starts."""
     place = place_of(transport, record.run.id)
     await transport.write_files(place, {JOURNAL_FILE: journal}, deadline_s=_DEADLINE_S)
+
+
+async def write_inheritance(transport: HostTransport, record: RunRecord, legacy: bytes) -> None:
+    """Give a runner what the run that its own one retries has done, before it starts."""
+    place = place_of(transport, record.run.id)
+    await transport.write_files(place, {INHERITANCE_FILE: legacy}, deadline_s=_DEADLINE_S)
 
 
 async def read_result(transport: HostTransport, record: RunRecord) -> Any:
@@ -82,6 +90,8 @@ def spec_of(record: RunRecord, host: str, cluster: ClusterSettings) -> RunSpec:
         slots=resolution.slots,
         partition_timeout_s=resolution.partition_timeout,
         run_timeout_s=resolution.run_timeout,
+        max_attempts=resolution.max_attempts,
+        retry_pause_s=_RETRY_PAUSE_S,
         log_limit_bytes=_LOG_LIMIT_BYTES,
         cluster=meeting,
     )

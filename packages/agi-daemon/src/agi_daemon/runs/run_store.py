@@ -75,6 +75,24 @@ def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:
     return [_record(row) for row in connection.execute(sql)]
 
 
+def uncleared(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Run and host of all that is still to be cleared up."""
+    rows = connection.execute("SELECT run, host FROM uncleared ORDER BY run, host")
+    return [(row["run"], row["host"]) for row in rows]
+
+
+def owe(connection: sqlite3.Connection, run_id: str, hosts: Iterable[str]) -> None:
+    """Store that these hosts are to be cleared up after a run."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO uncleared VALUES (?, ?)", [(run_id, host) for host in hosts]
+    )
+
+
+def settle_debt(connection: sqlite3.Connection, run_id: str, host: str) -> None:
+    """Store that a host has been cleared up after a run."""
+    connection.execute("DELETE FROM uncleared WHERE run = ? AND host = ?", (run_id, host))
+
+
 def count_unsettled(connection: sqlite3.Connection) -> int:
     """How many runs are not settled."""
     return int(connection.execute("SELECT count(*) FROM runs WHERE NOT settled").fetchone()[0])

@@ -21,6 +21,7 @@ from agi_env.runtime import control, process_tree
 from agi_env.runtime.bounded_log import BoundedLog
 from agi_env.runtime.exit_record import ExitRecord
 from agi_env.runtime.identity import IDENTITY_FILE, Identity
+from agi_env.runtime.oom_events import oom_kills
 
 Target: TypeAlias = Callable[[Path, int], int]
 """What runs as the runner: gets the run's directory and the epoch, returns its exit code."""
@@ -68,6 +69,7 @@ def supervise(run_dir: Path, epoch: int, target: Target) -> None:
     log = BoundedLog(run_dir / LOG_FILE, _LOG_LIMIT_BYTES)
     output, its_end = os.pipe()
     wake = _wake_on_children()
+    kills_before = oom_kills()
     supervisor, runner = os.getpid(), os.fork()
     if runner == 0:
         process_tree.die_with_parent(supervisor)
@@ -79,7 +81,8 @@ def supervise(run_dir: Path, epoch: int, target: Target) -> None:
     _copy(output, log)
     log.close()
     control.remove_socket(run_dir)
-    ExitRecord.of(epoch, status, tuple(process.pid for process in left)).write(run_dir)
+    oom = oom_kills() > kills_before
+    ExitRecord.of(epoch, status, tuple(process.pid for process in left), oom=oom).write(run_dir)
 
 
 def _redirect_stdio(log: Path) -> None:

@@ -121,6 +121,22 @@ _RunServiceCancelRunType = typing_extensions.TypeVar(
     ],
 )
 
+_RunServiceRetryRunType = typing_extensions.TypeVar(
+    '_RunServiceRetryRunType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
+)
+
 _RunServiceReadRunLogType = typing_extensions.TypeVar(
     '_RunServiceReadRunLogType',
     grpc.UnaryStreamMultiCallable[
@@ -137,7 +153,7 @@ _RunServiceReadRunLogType = typing_extensions.TypeVar(
     ],
 )
 
-class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunType, _RunServiceListRunsType, _RunServiceListRunPartitionsType, _RunServiceWatchRunType, _RunServiceCancelRunType, _RunServiceReadRunLogType]):
+class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunType, _RunServiceListRunsType, _RunServiceListRunPartitionsType, _RunServiceWatchRunType, _RunServiceCancelRunType, _RunServiceRetryRunType, _RunServiceReadRunLogType]):
     """Runs: the execution of exactly one plan revision, in one mode, on one release."""
 
     @typing.overload
@@ -164,6 +180,10 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
         ],
         grpc.UnaryUnaryMultiCallable[
             agi_cluster.api.v1.runs_pb2.CancelRunRequest,
+            agi_cluster.api.v1.runs_pb2.Run,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.runs_pb2.RetryRunRequest,
             agi_cluster.api.v1.runs_pb2.Run,
         ],
         grpc.UnaryStreamMultiCallable[
@@ -198,6 +218,10 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
             agi_cluster.api.v1.runs_pb2.CancelRunRequest,
             agi_cluster.api.v1.runs_pb2.Run,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+            agi_cluster.api.v1.runs_pb2.Run,
+        ],
         grpc.aio.UnaryStreamMultiCallable[
             agi_cluster.api.v1.runs_pb2.ReadRunLogRequest,
             agi_cluster.api.v1.runs_pb2.ReadRunLogResponse,
@@ -229,6 +253,13 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
     A settled run stays as it is. Errors: RUN_NOT_FOUND.
     """
 
+    RetryRun: _RunServiceRetryRunType
+    """Accepts a new run of what a settled run did not do: the same plan, arguments and hosts. What
+    succeeded there is taken over, after a look at its digest, so that the new run reduces and
+    publishes the whole. It serves runs that failed, were cancelled, or lost their runner.
+    Errors: RUN_NOT_FOUND, RETRY_REFUSED, and those of hosts.
+    """
+
     ReadRunLog: _RunServiceReadRunLogType
     """Streams the text that the run's processes printed. Errors: RUN_NOT_FOUND."""
 
@@ -255,6 +286,10 @@ RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         agi_cluster.api.v1.runs_pb2.CancelRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
         agi_cluster.api.v1.runs_pb2.Run,
     ],
     grpc.aio.UnaryStreamMultiCallable[
@@ -319,6 +354,18 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Run, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Run]]:
         """Asks a run to stop: first gently, then, after the grace period, by killing its processes.
         A settled run stays as it is. Errors: RUN_NOT_FOUND.
+        """
+
+    @abc.abstractmethod
+    def RetryRun(
+        self,
+        request: agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Run, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Run]]:
+        """Accepts a new run of what a settled run did not do: the same plan, arguments and hosts. What
+        succeeded there is taken over, after a look at its digest, so that the new run reduces and
+        publishes the whole. It serves runs that failed, were cancelled, or lost their runner.
+        Errors: RUN_NOT_FOUND, RETRY_REFUSED, and those of hosts.
         """
 
     @abc.abstractmethod
