@@ -19,6 +19,7 @@ from agi_cluster.model.services import (
     SnippetService,
 )
 from agi_daemon.apps.registry import Apps
+from agi_daemon.backup.backups import MIGRATION, Backups
 from agi_daemon.daemon_info import ThisDaemon
 from agi_daemon.doctor.case import Records
 from agi_daemon.doctor.doctor import Doctor
@@ -31,6 +32,7 @@ from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
 from agi_daemon.planning.plans import Plans
+from agi_daemon.pruning.pruner import Pruner
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
 from agi_daemon.runs.leases import CoreLeases
@@ -42,6 +44,7 @@ from agi_daemon.snippets.renderer import Snippets
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
 from agi_daemon.transport.local import LocalTransport
+from agi_daemon.upkeep.upkeep import Upkeep
 from agi_env.paths import host_root
 
 
@@ -57,6 +60,8 @@ class Services:
     snippets: SnippetService | None = None
     hosts: HostService | None = None
     doctor: DoctorService | None = None
+    store: Store | None = None
+    """What has to be writable for the daemon to be well; None: nothing."""
 
 
 Compose = Callable[[DaemonSettings, asyncio.Event], AbstractAsyncContextManager[Services]]
@@ -76,7 +81,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         StateUnreadableError: The store is damaged or of a newer version.
         DiskFullError: There is no room for it.
     """
-    store = Store.open(settings.store_path)
+    backups = Backups(settings.store_path, keep=settings.upkeep.backups_kept)
+    store = Store.open(settings.store_path, lambda: backups.make(MIGRATION))
     try:
         events, requests = Events(store), Requests(store)
         apps = Apps(store, requests, settings.state)
@@ -102,27 +108,31 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             cluster=settings.cluster,
         )
         reconciler = Reconciler(parts)
-        runs = Runs(parts, apps, requests, reconciler)
+        pruner = Pruner(store, hosts.transport)
+        runs = Runs(parts, apps, requests, reconciler, pruner)
         records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
         installations.adopt()
         reconciler.adopt()
+        services = Services(
+            daemon=ThisDaemon(
+                settings,
+                store=store,
+                requests=requests,
+                active_runs=lambda: store.read(run_store.count_unsettled),
+                stop=stop.set,
+            ),
+            apps=apps,
+            installations=installations,
+            plans=plans,
+            runs=runs,
+            snippets=Snippets(store, apps),
+            hosts=hosts,
+            doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
+            store=store,
+        )
         try:
-            yield Services(
-                daemon=ThisDaemon(
-                    settings,
-                    store=store,
-                    requests=requests,
-                    active_runs=lambda: store.read(run_store.count_unsettled),
-                    stop=stop.set,
-                ),
-                apps=apps,
-                installations=installations,
-                plans=plans,
-                runs=runs,
-                snippets=Snippets(store, apps),
-                hosts=hosts,
-                doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
-            )
+            async with Upkeep(settings.upkeep, backups, pruner).going_on():
+                yield services
         finally:
             await reconciler.aclose()
             await installations.aclose()

@@ -102,6 +102,7 @@ class Client(Connection[grpc.Channel]):
     watch_run = _watch(runs.watch_run)
     cancel_run = _unary(runs.cancel_run)
     read_run_log = _stream(runs.read_run_log)
+    prune_runs = _unary(runs.prune_runs)
 
     render_snippet = _unary(snippets.render_snippet)
 
@@ -119,6 +120,7 @@ class Client(Connection[grpc.Channel]):
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)
+    create_backup = _unary(daemon.create_backup)
 
     def __enter__(self) -> Self:
         if self.startable is not None:

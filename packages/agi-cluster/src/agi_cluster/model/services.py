@@ -13,13 +13,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
-from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.pruning import PrunePolicy, Pruning
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_cluster.model.snippet import Snippet, SnippetKind
@@ -119,6 +120,10 @@ class RunService(Protocol):
         """Yield pieces of text, each with the name of the file it comes from."""
         ...
 
+    async def prune_runs(
+        self, policy: PrunePolicy, *, request_id: str = "", validate_only: bool = False
+    ) -> Pruning: ...
+
 
 class SnippetService(Protocol):
     """Generated Python."""
@@ -177,3 +182,6 @@ class DaemonService(Protocol):
     async def stop_daemon(
         self, *, request_id: str = "", validate_only: bool = False
     ) -> DaemonInfo: ...
+    async def create_backup(
+        self, path: str = "", *, request_id: str = "", validate_only: bool = False
+    ) -> Backup: ...

@@ -13,6 +13,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
@@ -381,6 +382,8 @@ class RunDriver:
         said = {"code": error.code, "metadata": error.to_metadata()} if error else None
         fact = Fact(kind="settled", data={"state": state.value, "error": said}, verbosity=0)
         await self._save([fact])
+        here = self._parts.hosts.transport(THIS_MACHINE)
+        await run_directory.keep_verdict(here, self._record)
 
     async def _save(self, facts: Sequence[Fact]) -> None:
         self._record = await self._parts.store.keep(self._stored(facts))

@@ -1,8 +1,9 @@
-"""Numbered migrations: ``migrations/0001_initial.sql`` and its successors, each one transaction."""
+"""Numbered migrations: ``schema/0001_initial.sql`` and its successors, each one transaction."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from importlib.resources import files
 
 from agi_env.errors import StateUnreadableError
@@ -17,8 +18,12 @@ def available() -> list[tuple[int, str]]:
     return [(number, entry.read_text(encoding="utf-8")) for number, entry in sorted(found)]
 
 
-def migrate(connection: sqlite3.Connection) -> int:
+def migrate(connection: sqlite3.Connection, before: Callable[[], object] = lambda: None) -> int:
     """Carry the store forward to the newest schema; return its number.
+
+    Args:
+        connection: To the store.
+        before: Called once before a store of an older schema is changed.
 
     Raises:
         StateUnreadableError: The store has a schema that this version does not know.
@@ -30,7 +35,11 @@ def migrate(connection: sqlite3.Connection) -> int:
         raise StateUnreadableError(
             f"the store has schema {current}, this version knows up to {newest}",
             where=_place(connection),
+            remedy="Use the newer version; the file was left untouched",
+            metadata={"schema": str(current)},
         )
+    if 0 < current < newest:
+        before()
     for number, sql in steps:
         if number > current:
             connection.executescript(f"BEGIN;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
