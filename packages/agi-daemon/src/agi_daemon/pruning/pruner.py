@@ -105,7 +105,21 @@ class Pruner:
         except AgiError as error:
             return {each: Removal(0, str(error)) for each in run_ids}
 
-    async def _told(each: OldRun, removals: Sequence[Mapping[str, Removal]]) -> PrunedRun:
+    async def _forget(self, times: _Times) -> None:
+        while await self._store.write(lambda tx: old.forget_events(tx, before=times.events)):
+            pass
+        await self._store.write(lambda tx: old.forget_requests(tx, before=times.requests))
+
+    async def _counted(self, times: _Times) -> Pruning:
+        return await self._store.read_apart(
+            lambda db: Pruning(
+                events=old.count_events(db, before=times.events),
+                requests=old.count_requests(db, before=times.requests),
+            )
+        )
+
+
+def _told(each: OldRun, removals: Sequence[Mapping[str, Removal]]) -> PrunedRun:
     run = each.record.run
     found = [removal[run.id] for removal in removals if run.id in removal]
     return PrunedRun(
