@@ -18,6 +18,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from agi_cluster.client.autostart import is_serving
 from agi_cluster.client.sync import Client
 from agi_cluster.model.pruning import PrunePolicy
 from agi_cluster.model.run import RunState
@@ -154,18 +155,18 @@ def test_a_stuck_loop_ends_the_daemon_and_the_run_goes_on(
 ) -> None:
     gate = tmp_path / "gate"
     daemon.stop()
-    env = {**daemon.env, "AGI_DAEMON_WATCHDOG": "2"}
+    env = {**daemon.env, "AGI_DAEMON_WATCHDOG": "4"}
     command = [sys.executable, "-c", STUCK, str(daemon.state)]
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE) as stuck:
         try:
+            ask.until(lambda: is_serving(daemon.address))
             started = ask.begun(toy, gate=str(gate))
             os.kill(stuck.pid, signal.SIGUSR1)
             assert stuck.wait(60) == EXIT_CODE
         finally:
             stuck.kill()
     log = (daemon.state / "daemon.log").read_text()
-    assert "the event loop is stuck" in log and "add_signal_handler" not in log.splitlines()[-1]
-    assert "Current thread" in log or "Thread 0x" in log
+    assert "the event loop is stuck" in log and "in run_until_complete" in log
     gate.touch()
     daemon.start()
     ended = ask.settled(started.id)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 EXIT_CODE = 70
-"""What a daemon ends with when its loop was stuck: EX_SOFTWARE, which no error of the catalogue has."""
+"""What a daemon ends with when its loop was stuck; no error of the catalogue has it."""
 
 _TICKS = 20
 

@@ -140,7 +140,7 @@ def cancel(
 
 
 @app.command()
-def prune(
+def prune(  # noqa: PLR0917 - typer reads options from the parameters
     context: typer.Context,
     older_than: Annotated[
         str, typer.Option(metavar="AGE", help="Runs settled so long ago, such as 30d or 12h.")

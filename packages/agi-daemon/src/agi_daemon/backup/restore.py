@@ -67,7 +67,8 @@ def is_sound(store: Path) -> bool:
 
 def _replace(store: Path, draft: Path | None) -> Path | None:
     """Put the draft in the store's place, or nothing; a crash leaves the one or the other."""
-    _write_back(store)
+    if draft is not None:
+        _write_back(store)
     aside = None
     with disk_errors(store):
         if store.exists():
