@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +27,8 @@ LEASE_S = 2.0
 WORKER = """\
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from agi_env import BaseWorker
@@ -242,3 +246,40 @@ def test_nothing_is_left_on_any_host(client: Client, hosts: Cluster, app: str) -
         while "agi_env" in (left := host.run("ps", "-eo", "pid,args").stdout):
             assert time.monotonic() < deadline, left
             time.sleep(0.2)
+
+
+SNIPPET = """\
+import asyncio
+
+from agi_cluster.agi_distributor import AGI
+from agi_env import AgiEnv
+
+
+async def main():
+    app_env = AgiEnv(app={app!r}, verbose=1)
+    workers = {workers!r}
+    result = await AGI.run(app_env, scheduler={scheduler!r}, workers=workers, mode=4)
+    print(result)
+    print(result.data["hosts"], result.data["sum"])
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_snippet_of_two_workers_and_a_scheduler_runs_as_it_is_written(
+    daemon: RunningDaemon, hosts: Cluster, app: str, tmp_path: Path
+) -> None:
+    workers = {hosts[0].address: 1, hosts[1].address: 1}
+    program = tmp_path / "snippet.py"
+    program.write_text(SNIPPET.format(app=app, workers=workers, scheduler=hosts.manager))
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env=daemon.env,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "['host1', 'host2'] 1"

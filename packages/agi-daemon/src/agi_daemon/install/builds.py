@@ -88,6 +88,20 @@ class Builds:
             outcomes=(*worker.hosts, *(each for each in manager.hosts if each not in worker.hosts)),
         )
 
+    async def manager(self, app_path: str, hosts: Sequence[str], *, modes_enabled: Mode) -> str:
+        """The path of the manager's build on this machine, which is not made; hosts stay alone.
+
+        Raises:
+            NotInstalledError: It is missing.
+        """
+        app = App.at(Path(app_path))
+        role = Role.WORKER if THIS_MACHINE in hosts and needs_one_build(app) else Role.MANAGER
+        found = await self.install(
+            app, [THIS_MACHINE], role, modes_enabled=modes_enabled, realise=False
+        )
+        _raise_first(found)
+        return _path(found.hosts[0])
+
     async def install(
         self,
         app: App,

@@ -19,8 +19,7 @@ from agi_cluster.model.run import RunState
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.log import get_log
-from agi_daemon.planning import plan_store
-from agi_daemon.planning.plan_store import PlanContent
+from agi_daemon.planning import restored_plan
 from agi_daemon.planning.plans import plan_reference
 from agi_daemon.runs import run_directory, run_store
 from agi_daemon.runs.directories import found_runs
@@ -28,7 +27,7 @@ from agi_daemon.runs.journal_copy import JournalCopy
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.restorable import Course, Restorable
 from agi_daemon.store.store import Store
-from agi_env.errors import AgiError, PlanNotFoundError, RunNotFoundError, StateUnreadableError
+from agi_env.errors import AgiError, RunNotFoundError, StateUnreadableError
 
 _log = get_log(__name__)
 
@@ -151,8 +150,8 @@ class Rebuild:
         known: RunRecord | None,
     ) -> None:
         if course is not None:
-            _put_plan(connection, course.content)
-        elif not _has_plan(connection, record.run.plan):
+            restored_plan.put(connection, course.content, record.resolution)
+        elif not restored_plan.has(connection, *plan_reference(record.run.plan)):
             record = evolve(record, run=evolve(record.run, plan=""))
         if known is None:
             run_store.insert(connection, record)
@@ -215,18 +214,3 @@ def _behind(known: RunRecord, each: Restorable) -> bool:
     if known.run.state in _WITH_A_RUNNER or course is None:
         return False
     return bool(course.records) and known.run.plan_digest != course.record.run.plan_digest
-
-
-def _put_plan(connection: sqlite3.Connection, content: PlanContent) -> None:
-    """Store the plan unless it is there; one that was edited since keeps its later revisions."""
-    if not _has_plan(connection, content.plan.name):
-        plan_store.insert(connection, content)
-
-
-def _has_plan(connection: sqlite3.Connection, name: str) -> bool:
-    plan_id, revision = plan_reference(name)
-    try:
-        plan_store.find(connection, plan_id, revision)
-    except PlanNotFoundError:
-        return False
-    return True
