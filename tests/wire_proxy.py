@@ -87,6 +87,7 @@ class Proxy:
                     daemon.connect(str(self._target))
                 except OSError:
                     _shut(client)
+                    _shut(daemon)
                     continue
                 self._sockets += [client, daemon]
                 up = _Pipe(client, daemon, self._up, preface=_PREFACE)

@@ -6,6 +6,7 @@ the client cannot make a fault invisible it says what is true: that there was no
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 import uuid
@@ -60,7 +61,7 @@ def hasty(proxy: Proxy) -> Iterator[Client]:
 def parts(name: str) -> tuple[Any, Any]:
     """The messages and the stub of a method's service."""
     service = name.partition(".")[0]
-    noun = service.removesuffix("Service").lower()
+    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", service.removesuffix("Service")).lower()
     module = noun if noun in ("daemon", "doctor") else f"{noun}s"
     stubs = import_module(f"agi_cluster.api.v1.{module}_pb2_grpc")
     return import_module(f"agi_cluster.api.v1.{module}_pb2"), getattr(stubs, f"{service}Stub")
@@ -182,6 +183,7 @@ def test_a_watch_tells_each_event_once(
     for watch in (
         partial(caller.watch_run, world.words["run"], verbose=3),
         partial(caller.watch_installation, world.words["installation"]),
+        partial(caller.watch_pipeline_run, world.words["pipeline_run"]),
     ):
         plain = list(watch())
         proxy.arm(fault)
@@ -214,20 +216,22 @@ def test_a_stream_is_whole_or_says_that_it_is_not(
     """To ask again would tell twice what was told: that is for the caller to decide."""
     for row in (each for each in table.values() if each.kind in ("stream", "probe")):
         request = message(world, row.name, row.request)
+        whole = list(caller.read(stream_of(row.name, request)))
         for fault in LOST:
             proxy.arm(fault)
-            with pytest.raises(DaemonError):
-                list(caller.read(stream_of(row.name, request)))
+            try:
+                told = list(caller.read(stream_of(row.name, request)))
+            except DaemonError:
+                told = []
             assert proxy.struck == 1, (row.name, fault)
-        proxy.arm(Fault.NONE)
-        assert list(caller.read(stream_of(row.name, request)))
+            assert len(told) in (0, len(whole)), (row.name, fault)
 
 
 def test_every_kind_of_method_is_put_to_it(table: Any) -> None:
     kinds = {row.kind for row in table.values()}
     assert kinds == {"get", "list", "watch", "stream", "probe", "change"}
-    watches = {row.name for row in table.values() if row.kind == "watch"}
-    assert watches == {"RunService.WatchRun", "InstallationService.WatchInstallation"}
+    watches = {row.name.partition(".")[2] for row in table.values() if row.kind == "watch"}
+    assert watches == {"WatchRun", "WatchInstallation", "WatchPipelineRun"}
 
 
 def test_a_stop_whose_answer_is_lost_stops_one_daemon(
@@ -235,10 +239,12 @@ def test_a_stop_whose_answer_is_lost_stops_one_daemon(
 ) -> None:
     """Its repeat may find nobody, or the next daemon, which it leaves alone."""
     pid, mark = daemon.pid, str(uuid.uuid4())
-    proxy.arm(Fault.ANSWER_LOST)
-    restarted = threading.Timer(2.0, daemon.restart)
-    restarted.start()
-    caller.stop_daemon(request_id=mark)
+    patient = Deadlines(answer=60, change=60)
+    restarted = threading.Timer(0.5, daemon.restart)
+    with Client(Address(socket=proxy.path), deadlines=patient) as client:
+        proxy.arm(Fault.ANSWER_LOST)
+        restarted.start()
+        client.stop_daemon(request_id=mark)
     restarted.join()
     assert daemon.pid != pid
     assert caller.get_daemon().pid == daemon.pid

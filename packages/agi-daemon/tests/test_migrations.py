@@ -204,9 +204,8 @@ def test_everything_of_the_first_schema_is_there(first: Path) -> None:
         assert (partition.state, partition.attempts) == (PartitionState.FAILED, 3)
         (waiting,) = store.read(run_store.unsettled)
         assert (waiting.run.id, waiting.builds) == (WAITING, {})
-        planned = store.read(
-            lambda db: plan_store.page_of_partitions(db, PLAN, 1, start=0, limit=9)
-        )
+        plan = store.read(lambda db: plan_store.find(db, PLAN, 1))
+        planned = store.read(lambda db: plan_store.page_of_partitions(db, plan, start=0, limit=9))
         assert [(each.id, each.payload, each.slot) for each in planned] == [
             ("a", 0, 0),
             ("b", [1], 0),
