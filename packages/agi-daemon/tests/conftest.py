@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
-from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Rung, Step, StepState
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
@@ -26,6 +26,7 @@ from agi_cluster.model.pipeline_run import PipelineRun, PipelineRunState
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
 from agi_cluster.model.plan_diff import PlanDiff
 from agi_cluster.model.plan_edit import PlanEdit
+from agi_cluster.model.pruning import PrunePolicy, Pruning
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.selection import Selection
@@ -198,6 +199,10 @@ class FakeRuns(Recorder):
         self.note("read_run_log", name, **kwargs)
         yield "runner.log", "héllo"
 
+    async def prune_runs(self, policy: PrunePolicy, **kwargs: Any) -> Pruning:
+        self.note("prune_runs", policy, **kwargs)
+        return Pruning(id="x", events=1)
+
 
 class FakeSnippets(Recorder):
     async def render_snippet(self, app: str, kind: SnippetKind, **kwargs: Any) -> Snippet:
@@ -329,6 +334,10 @@ class FakeDaemon(Recorder):
     async def stop_daemon(self, **kwargs: Any) -> DaemonInfo:
         self.note("stop_daemon", **kwargs)
         return DAEMON
+
+    async def create_backup(self, path: str = "", **kwargs: Any) -> Backup:
+        self.note("create_backup", path, **kwargs)
+        return Backup(path="/b", bytes=1, schema=1, create_time=NOW)
 
 
 STEP = Step(host="127.0.0.1", rung=Rung.UV, state=StepState.PASSED)

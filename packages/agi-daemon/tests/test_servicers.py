@@ -32,6 +32,7 @@ from agi_cluster.model.app import SettingChange
 from agi_cluster.model.diagnosis import Diagnose
 from agi_cluster.model.pipeline import PipelineStep
 from agi_cluster.model.plan_edit import Move, Pin, Rebalance, Swap, Undo, Unpin
+from agi_cluster.model.pruning import PrunePolicy
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
 from agi_cluster.model.run import RunState, SnippetOrigin
 from agi_cluster.model.selection import Selection
@@ -279,6 +280,18 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
         "ReadRunLog",
         {"name": "r1", "file": "runner.log"},
         ("read_run_log", ("runs/r1",), {"file": "runner.log"}),
+    ),
+    (
+        "runs",
+        "PruneRuns",
+        {"older_than_seconds": 5, "keep": 2, **MUTATION},
+        ("prune_runs", (PrunePolicy(older_than=5, keep=2),), MUTATION),
+    ),
+    (
+        "daemon",
+        "CreateBackup",
+        {"path": "/backups", **MUTATION},
+        ("create_backup", ("/backups",), MUTATION),
     ),
     (
         "snippets",

@@ -15,6 +15,8 @@ from agi_env.errors import InvalidModeError, RequestInvalidError, SlotsInvalidEr
 from agi_env.mode import Mode
 from agi_env.scheduler_address import SchedulerAddress
 
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
 
 def app_reference(app: str) -> str:
     """What to send to the daemon for an app: the absolute path where both are here, else the name.
@@ -105,6 +107,23 @@ def toml_value(text: str) -> Any:
     except (tomllib.TOMLDecodeError, RecursionError, TypeError, ValueError):
         return text
     return values["value"] if len(values) == 1 else text
+
+
+def age(text: str, where: str) -> float | None:
+    """Seconds of an age such as 90s, 15m, 12h or 30d; None where none is given.
+
+    Raises:
+        RequestInvalidError: It is none.
+    """
+    if not text:
+        return None
+    try:
+        seconds = float(text[:-1]) * _SECONDS[text[-1]]
+    except (ValueError, KeyError) as error:
+        raise RequestInvalidError(
+            f"{text!r} is no age", where=where, remedy="Give a number with s, m, h or d: 30d"
+        ) from error
+    return seconds
 
 
 def _worker(text: str, option: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from agi_cli.listing import Listing
 from agi_cluster.api.v1 import apps_pb2, hosts_pb2, pipeline_runs_pb2, plans_pb2, runs_pb2
 from agi_cluster.model.app import App, AppSettings
-from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.model.diagnosis import Diagnosis
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
@@ -19,10 +19,11 @@ from agi_cluster.model.pipeline import Pipeline
 from agi_cluster.model.pipeline_run import PipelineRun
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
 from agi_cluster.model.plan_diff import PlanDiff
+from agi_cluster.model.pruning import Pruning
 from agi_cluster.model.run import Run, RunPartition
 from agi_cluster.model.snippet import Snippet, SnippetVerdict
 from agi_cluster.wire.app import app_to_wire, settings_to_wire
-from agi_cluster.wire.daemon import daemon_to_wire
+from agi_cluster.wire.daemon import backup_to_wire, daemon_to_wire
 from agi_cluster.wire.diagnosis import diagnosis_to_wire
 from agi_cluster.wire.host import host_to_wire
 from agi_cluster.wire.installation import installation_to_wire
@@ -30,6 +31,7 @@ from agi_cluster.wire.pipeline import pipeline_to_wire
 from agi_cluster.wire.pipeline_run import pipeline_run_to_wire
 from agi_cluster.wire.plan import finding_to_wire, plan_to_wire, planned_partition_to_wire
 from agi_cluster.wire.plan_diff import diff_to_wire
+from agi_cluster.wire.pruning import pruning_to_wire
 from agi_cluster.wire.run import run_to_wire
 from agi_cluster.wire.run_partition import run_partition_to_wire
 from agi_cluster.wire.snippet import snippet_to_wire, verdict_to_wire
@@ -37,6 +39,7 @@ from agi_cluster.wire.snippet import snippet_to_wire, verdict_to_wire
 _MESSAGES: dict[type, Callable[[Any], Message]] = {
     App: app_to_wire,
     AppSettings: settings_to_wire,
+    Backup: backup_to_wire,
     DaemonInfo: daemon_to_wire,
     Diagnosis: diagnosis_to_wire,
     Host: host_to_wire,
@@ -47,6 +50,7 @@ _MESSAGES: dict[type, Callable[[Any], Message]] = {
     PlannedPartition: planned_partition_to_wire,
     PlanDiff: diff_to_wire,
     PlanFinding: finding_to_wire,
+    Pruning: pruning_to_wire,
     Run: run_to_wire,
     RunPartition: run_partition_to_wire,
     Snippet: snippet_to_wire,

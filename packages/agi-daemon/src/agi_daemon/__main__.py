@@ -2,7 +2,8 @@
 
 A daemon that cannot start writes exactly one line to stderr, a JSON object with the ``code`` and
 the ``metadata`` of an error of the catalogue, and ends with that error's exit code. Whoever
-started it raises the same error again.
+started it raises the same error again. ``restore`` and ``rebuild`` put its store right while it
+does not run; they fail in the same way, and else write one JSON object to stdout.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ def main(argv: Sequence[str] | None = None, compose: Compose | None = None) -> i
     """
     try:
         arguments = _parser().parse_args(argv)
-        run(DaemonSettings.read(arguments.state_dir, arguments.address), compose)
+        settings = DaemonSettings.read(arguments.state_dir, arguments.address)
+        if arguments.command == "serve":
+            run(settings, compose)
+        else:
+            _recover(settings, arguments)
     except AgiError as error:
         return _report(error)
     return 0
@@ -71,6 +76,21 @@ def _serve(settings: DaemonSettings, compose: Compose | None) -> None:
     asyncio.run(serve(settings, compose or our_own))
 
 
+def _recover(settings: DaemonSettings, arguments: argparse.Namespace) -> None:
+    """Do what is done to a store that no daemon serves, and write what came of it."""
+    from agi_daemon.recovery import rebuild, restore  # noqa: PLC0415 - not what a start pays for
+
+    paths.private_directory(settings.state)
+    with open_log(settings.log_path, level=settings.log_level, most_bytes=settings.log_bytes):
+        if arguments.command == "restore":
+            backup = paths.absolute(arguments.path) if arguments.path else None
+            done = asyncio.run(restore(settings, backup))
+        else:
+            done = asyncio.run(rebuild(settings, anew=arguments.anew))
+    _log.info(arguments.command, **done)
+    sys.stdout.write(json.dumps(done) + "\n")
+
+
 class _Parser(argparse.ArgumentParser):
     """Reports wrong arguments as an error of the catalogue."""
 
@@ -80,10 +100,21 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m agi_daemon", description="The agi daemon.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     serve = commands.add_parser("serve", help="serve until SIGTERM or `agi daemon stop`")
-    serve.add_argument("--state-dir", default="", help="default: $AGI_STATE_DIR or the user's own")
-    serve.add_argument("--address", default="", help="unix:PATH; default: in the state directory")
+    restore = commands.add_parser("restore", help="go back to a backup; no daemon may run")
+    rebuild = commands.add_parser(
+        "rebuild", help="take in the runs' directories; no daemon may run"
+    )
+    for each in (serve, restore, rebuild):
+        each.add_argument(
+            "--state-dir", default="", help="default: $AGI_STATE_DIR or the user's own"
+        )
+        each.add_argument(
+            "--address", default="", help="unix:PATH; default: in the state directory"
+        )
+    restore.add_argument("path", nargs="?", default="", help="default: the last backup")
+    rebuild.add_argument("--anew", action="store_true", help="put a sound store aside as well")
     return parser
 
 

@@ -22,6 +22,7 @@ from agi_cluster.model.services import (
     SnippetService,
 )
 from agi_daemon.apps.registry import Apps
+from agi_daemon.backup.backups import MIGRATION, Backups
 from agi_daemon.daemon_info import ThisDaemon
 from agi_daemon.doctor.case import Records
 from agi_daemon.doctor.doctor import Doctor
@@ -41,6 +42,7 @@ from agi_daemon.pipelines.reconciler import PipelineReconciler
 from agi_daemon.planning.calls import Calls
 from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
+from agi_daemon.pruning.pruner import Pruner
 from agi_daemon.runs import run_store
 from agi_daemon.runs.clearing import Clearing
 from agi_daemon.runs.leases import CoreLeases
@@ -54,6 +56,7 @@ from agi_daemon.snippets.renderer import Snippets
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
 from agi_daemon.transport.local import LocalTransport
+from agi_daemon.upkeep.upkeep import Upkeep
 from agi_env.paths import host_root
 
 
@@ -71,6 +74,8 @@ class Services:
     pipeline_runs: PipelineRunService | None = None
     hosts: HostService | None = None
     doctor: DoctorService | None = None
+    store: Store | None = None
+    """What has to be writable for the daemon to be well; None: nothing."""
 
 
 Compose = Callable[[DaemonSettings, asyncio.Event], AbstractAsyncContextManager[Services]]
@@ -90,7 +95,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         StateUnreadableError: The store is damaged or of a newer version.
         DiskFullError: There is no room for it.
     """
-    store = Store.open(settings.store_path)
+    backups = Backups(settings.store_path, keep=settings.upkeep.backups_kept)
+    store = Store.open(settings.store_path, lambda: backups.make(MIGRATION))
     try:
         events, requests = Events(store), Requests(store)
         apps = Apps(store, requests, settings.state)
@@ -125,7 +131,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         )
         reconciler = Reconciler(parts)
         hosts.on_drain = reconciler.drain
-        runs = Runs(parts, apps, requests, reconciler)
+        pruner = Pruner(store, hosts.transport)
+        runs = Runs(parts, apps, requests, reconciler, pruner)
         records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
         origins = Origins(store, apps, hosts)
         pipelines = Pipelines(store, requests, origins)
@@ -142,27 +149,28 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         reconciler.adopt()
         parts.clearing.adopt()
         pipeline_reconciler.adopt()
+        services = Services(
+            daemon=ThisDaemon(
+                settings,
+                store=store,
+                requests=requests,
+                active_runs=lambda: store.read(run_store.count_unsettled),
+                stop=stop.set,
+            ),
+            apps=apps,
+            installations=installations,
+            plans=plans,
+            runs=runs,
+            snippets=Snippets(origins),
+            pipelines=pipelines,
+            pipeline_runs=PipelineRuns(pipeline_parts, requests, pipelines, pipeline_reconciler),
+            hosts=hosts,
+            doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
+            store=store,
+        )
         try:
-            yield Services(
-                daemon=ThisDaemon(
-                    settings,
-                    store=store,
-                    requests=requests,
-                    active_runs=lambda: store.read(run_store.count_unsettled),
-                    stop=stop.set,
-                ),
-                apps=apps,
-                installations=installations,
-                plans=plans,
-                runs=runs,
-                snippets=Snippets(origins),
-                pipelines=pipelines,
-                pipeline_runs=PipelineRuns(
-                    pipeline_parts, requests, pipelines, pipeline_reconciler
-                ),
-                hosts=hosts,
-                doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
-            )
+            async with Upkeep(settings.upkeep, backups, pruner).going_on():
+                yield services
         finally:
             await pipeline_reconciler.aclose()
             await reconciler.aclose()

@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 
 from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.transport.ssh_settings import SshSettings
+from agi_daemon.upkeep.upkeep_settings import UpkeepSettings
 from agi_env import paths
 from agi_env.errors import AddressInvalidError, InvalidInputError, SocketPathTooLongError
 
@@ -38,6 +39,8 @@ class DaemonSettings:
     """How long calls in flight have when the daemon stops."""
     watchdog: float = 60.0
     """How long the event loop may be stuck before the daemon ends itself; 0: for ever."""
+    upkeep: UpkeepSettings = field(factory=UpkeepSettings)
+    """What the daemon does by itself from time to time."""
     cluster: ClusterSettings = ClusterSettings()
     """How runs in cluster modes meet."""
     ssh: SshSettings = field(factory=SshSettings)
@@ -80,7 +83,7 @@ class DaemonSettings:
             environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
                 ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
                 ``AGI_DAEMON_WATCHDOG``, for ``AGI_SSH_CONFIG``, and for the variables of
-                ``ClusterSettings``.
+                ``ClusterSettings`` and ``UpkeepSettings``.
 
         Raises:
             AddressInvalidError: The address is none of a unix socket.
@@ -99,6 +102,7 @@ class DaemonSettings:
             message_bytes=int(_number("AGI_DAEMON_MESSAGE_BYTES", environ, defaults.message_bytes)),
             stop_grace=_number("AGI_DAEMON_STOP_GRACE", environ, defaults.stop_grace),
             watchdog=_number("AGI_DAEMON_WATCHDOG", environ, defaults.watchdog),
+            upkeep=UpkeepSettings.read(environ),
             cluster=ClusterSettings.read(environ),
             ssh=_ssh(directory, environ),
         )

@@ -16,10 +16,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agi_env.errors import InternalError
-
-EXIT_CODE = InternalError.exit_code
-"""What a daemon ends with when its loop was stuck."""
+EXIT_CODE = 70
+"""What a daemon ends with when its loop was stuck; no error of the catalogue has it."""
 
 _TICKS = 20
 

@@ -400,7 +400,10 @@ class StateUnreadableError(DaemonError):
     """The store was written by a newer version or is damaged."""
 
     code, status = "STATE_UNREADABLE", "FAILED_PRECONDITION"
-    advice = "Use the newer version, or move the file away; it was left untouched"
+    advice = (
+        "`agi daemon restore` goes back to the last backup and takes in the runs since, `agi daemon"
+        " rebuild` makes a new store of the runs' own directories; the file was left untouched"
+    )
 
 
 class SocketPathTooLongError(DaemonError):

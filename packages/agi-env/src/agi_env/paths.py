@@ -59,6 +59,11 @@ def store_path(state: Path) -> Path:
     return state / "store.sqlite3"
 
 
+def backups_dir(state: Path) -> Path:
+    """The copies of the daemon's database that it makes by itself."""
+    return state / "backups"
+
+
 def settings_path(state: Path, app: str) -> Path:
     """The user's own copy of an app's settings; ``app`` is its full name."""
     return state / "settings" / app / "app_settings.toml"

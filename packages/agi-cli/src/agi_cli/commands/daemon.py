@@ -1,19 +1,20 @@
-"""``agi daemon``: start and stop the daemon, ask how it is."""
+"""``agi daemon``: start and stop the daemon, ask how it is, back its database up."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agi_cli.options import DryRun, Format, Output
 from agi_cli.session import Session, session_of
-from agi_cli.views.daemon import daemon_facts
+from agi_cli.views.daemon import backup_facts, daemon_facts, recovery_facts
 from agi_cluster.client.address import Address
 from agi_cluster.client.ssh_address import SshAddress
 from agi_cluster.model.daemon import DaemonInfo
@@ -33,7 +34,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.callback()
 def daemon() -> None:
-    """Start and stop the daemon, ask how it is. Runs go on while it is away."""
+    """Start, stop, back up the daemon, ask how it is. Runs go on while it is away."""
 
 
 @app.command()
@@ -65,6 +66,75 @@ def stop(context: typer.Context, dry_run: DryRun = False, output: Output = Forma
     if not dry_run:
         session.say(_ended(found))
     session.show(output, found, lambda: daemon_facts(found))
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="[PATH]",
+            help="A new file, or a directory in which it gets a name.",
+            show_default=False,
+        ),
+    ] = "",
+    dry_run: DryRun = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Copy the daemon's database to PATH on its machine, while it goes on working."""
+    session = session_of(context)
+    with session.client() as client:
+        made = client.create_backup(_there(path), validate_only=dry_run)
+    session.show(output, made, lambda: backup_facts(made))
+
+
+@app.command()
+def restore(
+    context: typer.Context,
+    path: Annotated[
+        str,
+        typer.Argument(metavar="[PATH]", help="A backup. [the last one]", show_default=False),
+    ] = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """Go back to a backup, then take in the runs since from their directories.
+
+    The daemon has to be stopped. The database of before is moved aside, not deleted.
+    """
+    from agi_cli.recovery import recovered  # noqa: PLC0415 - loads the client
+
+    words = [str(paths.absolute(path))] if path else []
+    _recovered(session_of(context), output, recovered("restore", *words))
+
+
+@app.command()
+def rebuild(
+    context: typer.Context,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin with an empty database, also if it is sound.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Take runs into the database from their directories, here and on the enrolled hosts.
+
+    The daemon has to be stopped. A damaged database is moved aside, not deleted.
+    """
+    from agi_cli.recovery import recovered  # noqa: PLC0415 - loads the client
+
+    _recovered(session_of(context), output, recovered("rebuild", *(["--anew"] if anew else [])))
+
+
+def _recovered(session: Session, output: Format, done: Mapping[str, Any]) -> None:
+    if output is Format.JSON:
+        session.write(json.dumps(done, ensure_ascii=False, indent=2) + "\n")
+    else:
+        session.print(recovery_facts(done))
+
+
+def _there(path: str) -> str:
+    """The path as the daemon takes it; what is relative is of this machine's directory."""
+    return path if not path or isinstance(Address.here(), SshAddress) else str(paths.absolute(path))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Group, RenderableType
 
-from agi_cli.arguments import app_name
+from agi_cli.arguments import age, app_name
 from agi_cli.completion import apps
 from agi_cli.following import follow_run
 from agi_cli.listing import fetched
@@ -19,10 +19,12 @@ from agi_cli.page.document import run_page
 from agi_cli.reporting import report
 from agi_cli.session import session_of
 from agi_cli.views.plan_and_run import plan_and_run
+from agi_cli.views.pruning import pruning_report
 from agi_cli.views.run import partition_table, run_report, run_table
 from agi_cli.written_file import write_file
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan
+from agi_cluster.model.pruning import PrunePolicy
 from agi_cluster.model.run import Run, RunPartition, RunState
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=False)
@@ -175,6 +177,44 @@ def retry(
             session.show(output, accepted, lambda: run_report(accepted, ()))
             return
         report(session, client, follow_run(session, client, accepted, verbose), output)
+
+
+@app.command()
+def prune(  # noqa: PLR0917 - typer reads options from the parameters
+    context: typer.Context,
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Runs settled so long ago, such as 30d or 12h.")
+    ] = "",
+    keep: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Keep the newest N settled runs in any case.")
+    ] = 0,
+    events_older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Also events of this age of settled runs that stay.")
+    ] = "",
+    requests_older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Also request ids of this age.")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run/--no-dry-run", help="Only say what would go.")
+    ] = True,
+    output: Output = Format.TABLE,
+) -> None:
+    """Forget old runs with their directories and logs on all hosts; published results stay.
+
+    Without --no-dry-run nothing goes: it is only said what would.
+    """
+    session = session_of(context)
+    policy = PrunePolicy(
+        older_than=age(older_than, "--older-than"),
+        keep=keep,
+        events_older_than=age(events_older_than, "--events-older-than"),
+        requests_older_than=age(requests_older_than, "--requests-older-than"),
+    )
+    with session.client() as client:
+        pruning = client.prune_runs(policy, validate_only=dry_run)
+    session.show(output, pruning, lambda: pruning_report(pruning, dry_run=dry_run))
+    if dry_run and output is Format.TABLE:
+        session.say("nothing is gone yet; --no-dry-run does it")
 
 
 @app.command()

@@ -114,6 +114,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     cancel_run = _unary(runs.cancel_run)
     retry_run = _unary(runs.retry_run)
     read_run_log = _stream(runs.read_run_log)
+    prune_runs = _unary(runs.prune_runs)
 
     render_snippet = _unary(snippets.render_snippet)
     verify_snippet = _unary(snippets.verify_snippet)
@@ -148,6 +149,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)
+    create_backup = _unary(daemon.create_backup)
 
     async def __aenter__(self) -> Self:
         if self.startable is not None:

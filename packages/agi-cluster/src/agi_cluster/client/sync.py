@@ -109,6 +109,7 @@ class Client(Connection[grpc.Channel]):
     cancel_run = _unary(runs.cancel_run)
     retry_run = _unary(runs.retry_run)
     read_run_log = _stream(runs.read_run_log)
+    prune_runs = _unary(runs.prune_runs)
 
     render_snippet = _unary(snippets.render_snippet)
     verify_snippet = _unary(snippets.verify_snippet)
@@ -143,6 +144,7 @@ class Client(Connection[grpc.Channel]):
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)
+    create_backup = _unary(daemon.create_backup)
 
     def __enter__(self) -> Self:
         if self.startable is not None:

@@ -8,6 +8,17 @@ from attrs import frozen
 
 
 @frozen(kw_only=True)
+class Backup:
+    """A copy of the daemon's database."""
+
+    path: str
+    """Its absolute path on the manager."""
+    bytes: int
+    schema: int
+    create_time: datetime
+
+
+@frozen(kw_only=True)
 class DaemonInfo:
     """A running daemon."""
 

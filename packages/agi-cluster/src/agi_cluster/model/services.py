@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
-from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
@@ -24,6 +24,7 @@ from agi_cluster.model.pipeline_run import PipelineRun
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
 from agi_cluster.model.plan_diff import PlanDiff
 from agi_cluster.model.plan_edit import PlanEdit
+from agi_cluster.model.pruning import PrunePolicy, Pruning
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_cluster.model.snippet import Snippet, SnippetKind, SnippetVerdict
@@ -147,6 +148,10 @@ class RunService(Protocol):
     def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
         """Yield pieces of text, each with the name of the file it comes from."""
         ...
+
+    async def prune_runs(
+        self, policy: PrunePolicy, *, request_id: str = "", validate_only: bool = False
+    ) -> Pruning: ...
 
 
 class SnippetService(Protocol):
@@ -312,3 +317,6 @@ class DaemonService(Protocol):
     async def stop_daemon(
         self, *, request_id: str = "", validate_only: bool = False
     ) -> DaemonInfo: ...
+    async def create_backup(
+        self, path: str = "", *, request_id: str = "", validate_only: bool = False
+    ) -> Backup: ...

@@ -211,6 +211,10 @@ class Hosts:
         way = self._ways.to(record)
         return way if record.always_there else ObservedTransport(way, self)
 
+    def addresses(self) -> tuple[str, ...]:
+        """All hosts that are known, this machine among them."""
+        return tuple(record.address for record in self._book)
+
     def cores(self, address: str) -> int:
         """The cores of a host; 0 as long as it has not said.
 

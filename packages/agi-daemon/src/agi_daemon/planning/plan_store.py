@@ -55,7 +55,7 @@ class Revision:
 
 
 def insert(connection: sqlite3.Connection, new: NewPlan) -> None:
-    """Store a new plan with its first revision."""
+    """Store a plan that is not there yet, with one revision."""
     plan = new.plan
     connection.execute(
         "INSERT INTO plans (id, app, latest, origin) VALUES (?, ?, ?, ?)",
@@ -63,7 +63,9 @@ def insert(connection: sqlite3.Connection, new: NewPlan) -> None:
     )
     partition_store.insert(connection, plan.id, new.named, new.buckets)
     places = dict(enumerate(new.places))
-    _insert_revision(connection, Revision(plan=plan, places=places, shows=1, placed=1))
+    # The first one that is stored, also where a run of a later one was restored.
+    first = Revision(plan=plan, places=places, shows=plan.revision, placed=plan.revision)
+    _insert_revision(connection, first)
 
 
 def insert_revision(connection: sqlite3.Connection, revision: Revision) -> None:

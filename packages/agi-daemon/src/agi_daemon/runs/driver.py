@@ -15,6 +15,7 @@ from attrs import evolve
 from agi_cluster.model.plan import Plan
 from agi_cluster.model.requests import CreatePlan, StalePlan
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.defects import defect
 from agi_daemon.events import Fact
 from agi_daemon.log import get_log
@@ -374,6 +375,8 @@ class RunDriver:
         said = {"code": error.code, "metadata": error.to_metadata()} if error else None
         fact = Fact(kind="settled", data={"state": state.value, "error": said}, verbosity=0)
         await self._save([fact])
+        here = self._parts.hosts.transport(THIS_MACHINE)
+        await run_directory.keep_verdict(here, self._record)
 
     async def _save(self, facts: Sequence[Fact]) -> None:
         self._record = await self._parts.store.keep(self._stored(facts))

@@ -104,7 +104,7 @@ class JournalCopy:
 def keeping_requests(record: RunRecord, stored: RunRecord) -> RunRecord:
     """The record with what callers asked of the run since it was read."""
     if record.run.state.settled:
-        return record
+        return evolve(record, run=evolve(record.run, target=stored.run.target))
     stopping = stored.run.target is RunState.CANCELLED and record.run.state is RunState.RUNNING
     run = evolve(
         record.run,

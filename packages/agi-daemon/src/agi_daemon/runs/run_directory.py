@@ -8,13 +8,20 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs.cluster_settings import ClusterSettings
+from agi_daemon.runs.directories import VERDICT_FILE
+from agi_daemon.runs.order import order_of
 from agi_daemon.runs.record import RunRecord
+from agi_daemon.runs.restorable import verdict_of
 from agi_daemon.transport.host_transport import HostTransport
+from agi_env.errors import AgiError
 from agi_env.runtime.inheritance import INHERITANCE_FILE
 from agi_env.runtime.journal import JOURNAL_FILE
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
+
+_log = get_log(__name__)
 
 _DEADLINE_S = 30.0
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
@@ -30,9 +37,14 @@ async def write(
     transport: HostTransport, record: RunRecord, content: PlanContent, cluster: ClusterSettings
 ) -> None:
     """Write the spec, and on the runner's host the plan; again, the same bytes are written."""
-    files = {SPEC_FILE: spec_of(record, transport.host, cluster).to_json().encode()}
+    spec = spec_of(record, transport.host, cluster)
+    files = {SPEC_FILE: spec.to_json().encode()}
     if transport.host == record.runner_host:
-        files[PLAN_FILE] = plan_of(content).to_json().encode()
+        whole = replace(spec, order=order_of(record, content.plan))
+        files = {
+            SPEC_FILE: whole.to_json().encode(),
+            PLAN_FILE: plan_of(content).to_json().encode(),
+        }
     place = place_of(transport, record.run.id)
     await transport.write_files(place, files, deadline_s=_DEADLINE_S)
 
@@ -47,6 +59,16 @@ async def write_inheritance(transport: HostTransport, record: RunRecord, legacy:
     """Give a runner what the run that its own one retries has done, before it starts."""
     place = place_of(transport, record.run.id)
     await transport.write_files(place, {INHERITANCE_FILE: legacy}, deadline_s=_DEADLINE_S)
+
+
+async def keep_verdict(here: HostTransport, record: RunRecord) -> None:
+    """Say on this machine how the daemon settled a run, which no journal says."""
+    place = place_of(here, record.run.id)
+    try:
+        await here.write_files(place, {VERDICT_FILE: verdict_of(record)}, deadline_s=_DEADLINE_S)
+    except AgiError as error:
+        # The store has the last word; this is for the day on which it is lost.
+        _log.warning("no verdict is kept", run=record.run.id, reason=str(error))
 
 
 async def read_result(transport: HostTransport, record: RunRecord) -> Any:

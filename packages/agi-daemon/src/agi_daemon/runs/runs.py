@@ -11,6 +11,7 @@ from attrs import evolve
 from agi_cluster.model.event import Event
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import PlannedPartition
+from agi_cluster.model.pruning import PrunePolicy, Pruning
 from agi_cluster.model.requests import CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.snippet import SNIPPET_API
@@ -19,6 +20,7 @@ from agi_daemon.apps.resolution import Limits, resolve
 from agi_daemon.completion import completed
 from agi_daemon.events import Fact
 from agi_daemon.planning import plan_store
+from agi_daemon.pruning.pruner import Pruner
 from agi_daemon.resource_id import new_id
 from agi_daemon.runs import retry, run_directory, run_store
 from agi_daemon.runs.chosen_plan import ChosenPlan
@@ -29,6 +31,7 @@ from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.snippets.staleness import differences_since
 from agi_daemon.store import pages
+from agi_daemon.store.codec import dump, load
 from agi_daemon.store.requests import Claim, Requests
 from agi_env.app import full_name
 from agi_env.errors import AgiError, HostError, RequestInvalidError
@@ -39,9 +42,15 @@ class Runs:
     """Implements ``agi_cluster.model.services.RunService``."""
 
     def __init__(
-        self, parts: Parts, apps: Apps, requests: Requests, reconciler: Reconciler
+        self,
+        parts: Parts,
+        apps: Apps,
+        requests: Requests,
+        reconciler: Reconciler,
+        pruner: Pruner,
     ) -> None:
         self._parts = parts
+        self._pruner = pruner
         self._apps = apps
         self._requests = requests
         self._reconciler = reconciler
@@ -187,6 +196,22 @@ class Runs:
                 unheard = error
         if unheard is not None:
             raise unheard
+
+    async def prune_runs(
+        self, policy: PrunePolicy, *, request_id: str = "", validate_only: bool = False
+    ) -> Pruning:
+        """Forget what is old, or only say what would go."""
+        async with self._requests.claim(request_id, "PruneRuns", policy) as claim:
+            if claim.earlier:
+                return load(claim.earlier, Pruning)
+            return await completed(self._prune(policy, claim, dry_run=validate_only))
+
+    async def _prune(self, policy: PrunePolicy, claim: Claim, *, dry_run: bool) -> Pruning:
+        pruning = await self._pruner.prune(policy, dry_run=dry_run)
+        if not dry_run:
+            # A repeat after a crash in between finds less to do, and does that.
+            await self._parts.store.write(lambda tx: claim.remember(tx, dump(pruning)))
+        return pruning
 
     async def _ordered(self, request: StartRun, *, dry_run: bool) -> RunRecord:
         """The run that a request amounts to, not stored yet."""

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from agi_cluster.api.v1 import runs_pb2 as pb
 from agi_cluster.api.v1 import runs_pb2_grpc
 from agi_cluster.model.event import Event
+from agi_cluster.model.pruning import PrunePolicy
 from agi_cluster.model.run import Run
 from agi_cluster.model.services import RunService
 from agi_cluster.wire.name import resource_name
+from agi_cluster.wire.pruning import pruning_to_wire
 from agi_cluster.wire.requests import start_run_from_wire
 from agi_cluster.wire.run import run_states_from_wire, run_to_wire, run_update_to_wire
 from agi_cluster.wire.run_partition import run_partition_to_wire
@@ -88,6 +90,15 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         name = resource_name(_COLLECTION, request.name)
         pieces = self._runs.read_run_log(name, file=request.file)
         return packed(pieces, lambda piece: pb.ReadRunLogResponse(file=piece[0], text=piece[1]))
+
+    async def PruneRuns(self, request: pb.PruneRunsRequest, context: Context) -> pb.Pruning:
+        policy = PrunePolicy(
+            older_than=fields.seconds(request, "older_than_seconds"),
+            keep=fields.not_negative(request.keep, "keep"),
+            events_older_than=fields.seconds(request, "events_older_than_seconds"),
+            requests_older_than=fields.seconds(request, "requests_older_than_seconds"),
+        )
+        return pruning_to_wire(await self._runs.prune_runs(policy, **fields.mutation(request)))
 
     def _update(self, update: tuple[Run | Event, int]) -> pb.WatchRunResponse:
         value, sequence = update

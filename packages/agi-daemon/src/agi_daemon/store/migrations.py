@@ -1,10 +1,11 @@
-"""Numbered migrations: ``migrations/0001_initial.sql`` and its successors, each one transaction."""
+"""Numbered migrations: ``schema/0001_initial.sql`` and its successors, each one transaction."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
 import zlib
+from collections.abc import Callable
 from importlib.resources import files
 
 from agi_env.errors import StateUnreadableError
@@ -19,8 +20,12 @@ def available() -> list[tuple[int, str]]:
     return [(number, entry.read_text(encoding="utf-8")) for number, entry in sorted(found)]
 
 
-def migrate(connection: sqlite3.Connection) -> int:
+def migrate(connection: sqlite3.Connection, before: Callable[[], object] = lambda: None) -> int:
     """Carry the store forward to the newest schema; return its number.
+
+    Args:
+        connection: To the store.
+        before: Called once before a store of an older schema is changed.
 
     Raises:
         StateUnreadableError: The store has a schema that this version does not know.
@@ -32,7 +37,11 @@ def migrate(connection: sqlite3.Connection) -> int:
         raise StateUnreadableError(
             f"the store has schema {current}, this version knows up to {newest}",
             where=_place(connection),
+            remedy="Use the newer version; the file was left untouched",
+            metadata={"schema": str(current)},
         )
+    if 0 < current < newest:
+        before()
     connection.create_function("places_block", 2, _places_block, deterministic=True)
     connection.create_function("places_digest", 2, _places_digest, deterministic=True)
     for number, sql in steps:

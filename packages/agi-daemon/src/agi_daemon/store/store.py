@@ -19,7 +19,14 @@ from typing import Any, TypeVar
 from agi_daemon.completion import completed
 from agi_daemon.log import get_log
 from agi_daemon.store.migrations import migrate
-from agi_env.errors import AgiError, DiskFullError, StateUnreadableError, StateUnwritableError
+from agi_env.errors import (
+    AgiError,
+    DaemonError,
+    DiskFullError,
+    NoRoomError,
+    StateUnreadableError,
+    StateUnwritableError,
+)
 
 Answer = TypeVar("Answer")
 Work = Callable[[sqlite3.Connection], Any]
@@ -39,6 +46,8 @@ class Store:
         self.schema = schema
         self.waits_for = ""
         """What keeps ``keep`` from storing, in words; empty when nothing does."""
+        self.doubt = asyncio.Event()
+        """Set when a write was refused by the disk; whoever watches over that clears it."""
         self._queue: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
         self._reader = _connect(path)
         self._reader.execute("PRAGMA query_only = ON")
@@ -46,8 +55,13 @@ class Store:
         self._writer.start()
 
     @classmethod
-    def open(cls, path: Path) -> Store:
+    def open(cls, path: Path, before_migration: Callable[[], object] = lambda: None) -> Store:
         """Open the store at this path, making or migrating it.
+
+        Args:
+            path: The file.
+            before_migration: Called before a store of an older schema is changed; if it raises,
+                the store is not.
 
         Raises:
             StateUnwritableError: The file cannot be made or written.
@@ -57,7 +71,7 @@ class Store:
         try:
             # Not yet in WAL mode: that would change the file of a version that is not ours.
             with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
-                schema = migrate(connection)
+                schema = migrate(connection, before_migration)
             path.chmod(0o600)
             return cls(path, schema)
         except sqlite3.Error as error:
@@ -72,7 +86,19 @@ class Store:
         """
         future: Future[Answer] = Future()
         self._queue.put((work, future))
-        return await completed(asyncio.wrap_future(future))
+        try:
+            return await completed(asyncio.wrap_future(future))
+        except (NoRoomError, DaemonError):
+            self.doubt.set()
+            raise
+
+    async def probe(self) -> None:
+        """Write what is there already, down to the disk.
+
+        Raises:
+            DiskFullError, StateUnwritableError, StateUnreadableError: It cannot be written.
+        """
+        await self.write(_same_version)
 
     async def keep(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """As ``write``, and again for as long as the disk is full.
@@ -147,6 +173,12 @@ class Store:
                 break
             batch.append(item)
         return batch
+
+
+def _same_version(connection: sqlite3.Connection) -> None:
+    # It changes a page, unlike any statement that finds nothing to change.
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 def explained(error: sqlite3.Error, path: Path) -> AgiError:

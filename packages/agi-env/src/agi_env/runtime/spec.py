@@ -64,6 +64,9 @@ class RunSpec:
         retry_pause_s: Seconds before the second attempt; twice as long before each later one.
         log_limit_bytes: The size that each log file is held to.
         cluster: How runner and workers meet; none when the executors are the runner's own.
+        order: What the daemon was asked for, in its own words, so that the run can be restored from
+            its directory; only with the runner, and nothing that a runner reads. None in a
+            directory of an earlier version.
     """
 
     SCHEMA: ClassVar[str] = "agi.run_spec.v1"
@@ -88,6 +91,7 @@ class RunSpec:
     retry_pause_s: float = 0.0
     log_limit_bytes: int = 10 * 1024 * 1024
     cluster: ClusterSpec | None = None
+    order: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """The spec as one JSON document; equal specs give equal text."""

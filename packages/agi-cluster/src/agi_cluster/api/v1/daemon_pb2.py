@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61gi_cluster/api/v1/daemon.proto\x12\x06\x61gi.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x01\n\x06\x44\x61\x65mon\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03\x61pi\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fstate_directory\x18\x05 \x01(\t\x12\x10\n\x08log_path\x18\x06 \x01(\t\x12\x0e\n\x06schema\x18\x07 \x01(\x05\x12\x13\n\x0b\x61\x63tive_runs\x18\x08 \x01(\x05\x12\x0f\n\x07\x61\x64\x64ress\x18\t \x01(\t\"\x12\n\x10GetDaemonRequest\">\n\x11StopDaemonRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x32\x7f\n\rDaemonService\x12\x35\n\tGetDaemon\x12\x18.agi.v1.GetDaemonRequest\x1a\x0e.agi.v1.Daemon\x12\x37\n\nStopDaemon\x12\x19.agi.v1.StopDaemonRequest\x1a\x0e.agi.v1.Daemonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61gi_cluster/api/v1/daemon.proto\x12\x06\x61gi.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x01\n\x06\x44\x61\x65mon\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03\x61pi\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fstate_directory\x18\x05 \x01(\t\x12\x10\n\x08log_path\x18\x06 \x01(\t\x12\x0e\n\x06schema\x18\x07 \x01(\x05\x12\x13\n\x0b\x61\x63tive_runs\x18\x08 \x01(\x05\x12\x0f\n\x07\x61\x64\x64ress\x18\t \x01(\t\"\x12\n\x10GetDaemonRequest\">\n\x11StopDaemonRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"t\n\x06\x42\x61\x63kup\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12\x0e\n\x06schema\x18\x04 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x13\x43reateBackupRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x32\xbc\x01\n\rDaemonService\x12\x35\n\tGetDaemon\x12\x18.agi.v1.GetDaemonRequest\x1a\x0e.agi.v1.Daemon\x12\x37\n\nStopDaemon\x12\x19.agi.v1.StopDaemonRequest\x1a\x0e.agi.v1.Daemon\x12;\n\x0c\x43reateBackup\x12\x1b.agi.v1.CreateBackupRequest\x1a\x0e.agi.v1.Backupb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETDAEMONREQUEST']._serialized_end=293
   _globals['_STOPDAEMONREQUEST']._serialized_start=295
   _globals['_STOPDAEMONREQUEST']._serialized_end=357
-  _globals['_DAEMONSERVICE']._serialized_start=359
-  _globals['_DAEMONSERVICE']._serialized_end=486
+  _globals['_BACKUP']._serialized_start=359
+  _globals['_BACKUP']._serialized_end=475
+  _globals['_CREATEBACKUPREQUEST']._serialized_start=477
+  _globals['_CREATEBACKUPREQUEST']._serialized_end=555
+  _globals['_DAEMONSERVICE']._serialized_start=558
+  _globals['_DAEMONSERVICE']._serialized_end=746
 # @@protoc_insertion_point(module_scope)

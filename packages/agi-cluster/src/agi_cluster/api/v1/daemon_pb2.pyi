@@ -103,3 +103,68 @@ class StopDaemonRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
 
 Global___StopDaemonRequest: typing_extensions.TypeAlias = StopDaemonRequest
+
+@typing.final
+class Backup(google.protobuf.message.Message):
+    """A copy of the daemon's database: what was asked, and what is known of what happened."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    PATH_FIELD_NUMBER: builtins.int
+    BYTES_FIELD_NUMBER: builtins.int
+    SCHEMA_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """backups/{file name}."""
+    path: builtins.str
+    """Its absolute path on the manager."""
+    bytes: builtins.int
+    """Its size."""
+    schema: builtins.int
+    """The number of the store's schema."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        path: builtins.str = ...,
+        bytes: builtins.int = ...,
+        schema: builtins.int = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bytes", b"bytes", "create_time", b"create_time", "name", b"name", "path", b"path", "schema", b"schema"]) -> None: ...
+
+Global___Backup: typing_extensions.TypeAlias = Backup
+
+@typing.final
+class CreateBackupRequest(google.protobuf.message.Message):
+    """Asks for a backup."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    PATH_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    path: builtins.str
+    """The absolute path of the file, or of the directory in which it gets a name; empty: the
+    daemon's own directory of backups. Nothing is replaced.
+    """
+    validate_only: builtins.bool
+    """Only check."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        path: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["path", b"path", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___CreateBackupRequest: typing_extensions.TypeAlias = CreateBackupRequest

@@ -45,6 +45,11 @@ class DaemonServiceStub(object):
                 request_serializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.StopDaemonRequest.SerializeToString,
                 response_deserializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.Daemon.FromString,
                 _registered_method=True)
+        self.CreateBackup = channel.unary_unary(
+                '/agi.v1.DaemonService/CreateBackup',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.CreateBackupRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.Backup.FromString,
+                _registered_method=True)
 
 
 class DaemonServiceServicer(object):
@@ -65,6 +70,15 @@ class DaemonServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateBackup(self, request, context):
+        """Copies the daemon's database to a file on the manager while it goes on being used. The answer
+        comes when the copy is whole, checked and on the disk. Errors: ALREADY_EXISTS, DISK_FULL,
+        STATE_UNWRITABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DaemonServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +91,11 @@ def add_DaemonServiceServicer_to_server(servicer, server):
                     servicer.StopDaemon,
                     request_deserializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.StopDaemonRequest.FromString,
                     response_serializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.Daemon.SerializeToString,
+            ),
+            'CreateBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateBackup,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.CreateBackupRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_daemon__pb2.Backup.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +153,33 @@ class DaemonService(object):
             '/agi.v1.DaemonService/StopDaemon',
             agi__cluster_dot_api_dot_v1_dot_daemon__pb2.StopDaemonRequest.SerializeToString,
             agi__cluster_dot_api_dot_v1_dot_daemon__pb2.Daemon.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.DaemonService/CreateBackup',
+            agi__cluster_dot_api_dot_v1_dot_daemon__pb2.CreateBackupRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_daemon__pb2.Backup.FromString,
             options,
             channel_credentials,
             insecure,

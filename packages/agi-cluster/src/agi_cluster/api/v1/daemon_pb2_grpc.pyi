@@ -57,7 +57,23 @@ _DaemonServiceStopDaemonType = typing_extensions.TypeVar(
     ],
 )
 
-class DaemonServiceStub(typing.Generic[_DaemonServiceGetDaemonType, _DaemonServiceStopDaemonType]):
+_DaemonServiceCreateBackupType = typing_extensions.TypeVar(
+    '_DaemonServiceCreateBackupType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.daemon_pb2.CreateBackupRequest,
+        agi_cluster.api.v1.daemon_pb2.Backup,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.daemon_pb2.CreateBackupRequest,
+        agi_cluster.api.v1.daemon_pb2.Backup,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.daemon_pb2.CreateBackupRequest,
+        agi_cluster.api.v1.daemon_pb2.Backup,
+    ],
+)
+
+class DaemonServiceStub(typing.Generic[_DaemonServiceGetDaemonType, _DaemonServiceStopDaemonType, _DaemonServiceCreateBackupType]):
     """The daemon itself."""
 
     @typing.overload
@@ -69,6 +85,10 @@ class DaemonServiceStub(typing.Generic[_DaemonServiceGetDaemonType, _DaemonServi
         grpc.UnaryUnaryMultiCallable[
             agi_cluster.api.v1.daemon_pb2.StopDaemonRequest,
             agi_cluster.api.v1.daemon_pb2.Daemon,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.daemon_pb2.CreateBackupRequest,
+            agi_cluster.api.v1.daemon_pb2.Backup,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -82,6 +102,10 @@ class DaemonServiceStub(typing.Generic[_DaemonServiceGetDaemonType, _DaemonServi
             agi_cluster.api.v1.daemon_pb2.StopDaemonRequest,
             agi_cluster.api.v1.daemon_pb2.Daemon,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.daemon_pb2.CreateBackupRequest,
+            agi_cluster.api.v1.daemon_pb2.Backup,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     GetDaemon: _DaemonServiceGetDaemonType
@@ -89,6 +113,12 @@ class DaemonServiceStub(typing.Generic[_DaemonServiceGetDaemonType, _DaemonServi
 
     StopDaemon: _DaemonServiceStopDaemonType
     """Asks the daemon to end. Runs go on and are taken up by the next one."""
+
+    CreateBackup: _DaemonServiceCreateBackupType
+    """Copies the daemon's database to a file on the manager while it goes on being used. The answer
+    comes when the copy is whole, checked and on the disk. Errors: ALREADY_EXISTS, DISK_FULL,
+    STATE_UNWRITABLE.
+    """
 
 DaemonServiceAsyncStub: typing_extensions.TypeAlias = DaemonServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -98,6 +128,10 @@ DaemonServiceAsyncStub: typing_extensions.TypeAlias = DaemonServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         agi_cluster.api.v1.daemon_pb2.StopDaemonRequest,
         agi_cluster.api.v1.daemon_pb2.Daemon,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.daemon_pb2.CreateBackupRequest,
+        agi_cluster.api.v1.daemon_pb2.Backup,
     ],
 ]
 
@@ -119,5 +153,16 @@ class DaemonServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.daemon_pb2.Daemon, collections.abc.Awaitable[agi_cluster.api.v1.daemon_pb2.Daemon]]:
         """Asks the daemon to end. Runs go on and are taken up by the next one."""
+
+    @abc.abstractmethod
+    def CreateBackup(
+        self,
+        request: agi_cluster.api.v1.daemon_pb2.CreateBackupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.daemon_pb2.Backup, collections.abc.Awaitable[agi_cluster.api.v1.daemon_pb2.Backup]]:
+        """Copies the daemon's database to a file on the manager while it goes on being used. The answer
+        comes when the copy is whole, checked and on the disk. Errors: ALREADY_EXISTS, DISK_FULL,
+        STATE_UNWRITABLE.
+        """
 
 def add_DaemonServiceServicer_to_server(servicer: DaemonServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -909,3 +909,119 @@ class ReadRunLogResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["file", b"file", "text", b"text"]) -> None: ...
 
 Global___ReadRunLogResponse: typing_extensions.TypeAlias = ReadRunLogResponse
+
+@typing.final
+class PruneRunsRequest(google.protobuf.message.Message):
+    """Says what is old. A part that is absent takes nothing."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    OLDER_THAN_SECONDS_FIELD_NUMBER: builtins.int
+    KEEP_FIELD_NUMBER: builtins.int
+    EVENTS_OLDER_THAN_SECONDS_FIELD_NUMBER: builtins.int
+    REQUESTS_OLDER_THAN_SECONDS_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    older_than_seconds: builtins.float
+    """Forget runs that were settled more than so many seconds ago."""
+    keep: builtins.int
+    """But keep this many of the newest settled runs, however old they are."""
+    events_older_than_seconds: builtins.float
+    """Forget the events, but for the last one, of runs and installations that were settled and stay."""
+    requests_older_than_seconds: builtins.float
+    """Forget request ids that were accepted more than so many seconds ago."""
+    validate_only: builtins.bool
+    """Only say what would go."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        older_than_seconds: builtins.float | None = ...,
+        keep: builtins.int = ...,
+        events_older_than_seconds: builtins.float | None = ...,
+        requests_older_than_seconds: builtins.float | None = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_events_older_than_seconds", b"_events_older_than_seconds", "_older_than_seconds", b"_older_than_seconds", "_requests_older_than_seconds", b"_requests_older_than_seconds", "events_older_than_seconds", b"events_older_than_seconds", "older_than_seconds", b"older_than_seconds", "requests_older_than_seconds", b"requests_older_than_seconds"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_events_older_than_seconds", b"_events_older_than_seconds", "_older_than_seconds", b"_older_than_seconds", "_requests_older_than_seconds", b"_requests_older_than_seconds", "events_older_than_seconds", b"events_older_than_seconds", "keep", b"keep", "older_than_seconds", b"older_than_seconds", "request_id", b"request_id", "requests_older_than_seconds", b"requests_older_than_seconds", "validate_only", b"validate_only"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_events_older_than_seconds", b"_events_older_than_seconds"]) -> typing.Literal["events_older_than_seconds"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_older_than_seconds", b"_older_than_seconds"]) -> typing.Literal["older_than_seconds"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_requests_older_than_seconds", b"_requests_older_than_seconds"]) -> typing.Literal["requests_older_than_seconds"] | None: ...
+
+Global___PruneRunsRequest: typing_extensions.TypeAlias = PruneRunsRequest
+
+@typing.final
+class Pruning(google.protobuf.message.Message):
+    """What was forgotten, or would be."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class PrunedRun(google.protobuf.message.Message):
+        """A run that is forgotten."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        RUN_FIELD_NUMBER: builtins.int
+        APP_FIELD_NUMBER: builtins.int
+        END_TIME_FIELD_NUMBER: builtins.int
+        BYTES_FIELD_NUMBER: builtins.int
+        KEPT_FIELD_NUMBER: builtins.int
+        PROBLEM_FIELD_NUMBER: builtins.int
+        run: builtins.str
+        """runs/{id}."""
+        app: builtins.str
+        """The app's name."""
+        bytes: builtins.int
+        """The size of its directories on all hosts."""
+        kept: builtins.str
+        """The work area of a run that failed, which stays; empty where there is none."""
+        problem: builtins.str
+        """Why it stays all the same, such as a host that does not answer; empty where it goes."""
+        @property
+        def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+            """When it was settled."""
+
+        def __init__(
+            self,
+            *,
+            run: builtins.str = ...,
+            app: builtins.str = ...,
+            end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+            bytes: builtins.int = ...,
+            kept: builtins.str = ...,
+            problem: builtins.str = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["end_time", b"end_time"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["app", b"app", "bytes", b"bytes", "end_time", b"end_time", "kept", b"kept", "problem", b"problem", "run", b"run"]) -> None: ...
+
+    NAME_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    EVENTS_FIELD_NUMBER: builtins.int
+    REQUESTS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """prunings/{id}."""
+    events: builtins.int
+    """How many events of runs and installations that stay."""
+    requests: builtins.int
+    """How many request ids."""
+    @property
+    def runs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Pruning.PrunedRun]:
+        """The runs, the oldest first."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        runs: collections.abc.Iterable[Global___Pruning.PrunedRun] | None = ...,
+        events: builtins.int = ...,
+        requests: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "name", b"name", "requests", b"requests", "runs", b"runs"]) -> None: ...
+
+Global___Pruning: typing_extensions.TypeAlias = Pruning

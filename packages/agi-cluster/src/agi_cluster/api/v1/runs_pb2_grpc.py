@@ -75,6 +75,11 @@ class RunServiceStub(object):
                 request_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.ReadRunLogRequest.SerializeToString,
                 response_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.ReadRunLogResponse.FromString,
                 _registered_method=True)
+        self.PruneRuns = channel.unary_unary(
+                '/agi.v1.RunService/PruneRuns',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.PruneRunsRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.Pruning.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer(object):
@@ -144,6 +149,15 @@ class RunServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PruneRuns(self, request, context):
+        """Forgets what is old: settled runs with their events, directories and logs on all their hosts;
+        events of runs that stay; request ids. What is not settled stays, and so does every published
+        result. validate_only says what would go, and how much that is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -186,6 +200,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.ReadRunLog,
                     request_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.ReadRunLogRequest.FromString,
                     response_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.ReadRunLogResponse.SerializeToString,
+            ),
+            'PruneRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.PruneRuns,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.PruneRunsRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.Pruning.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -405,6 +424,33 @@ class RunService(object):
             '/agi.v1.RunService/ReadRunLog',
             agi__cluster_dot_api_dot_v1_dot_runs__pb2.ReadRunLogRequest.SerializeToString,
             agi__cluster_dot_api_dot_v1_dot_runs__pb2.ReadRunLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.RunService/PruneRuns',
+            agi__cluster_dot_api_dot_v1_dot_runs__pb2.PruneRunsRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_runs__pb2.Pruning.FromString,
             options,
             channel_credentials,
             insecure,

@@ -153,7 +153,23 @@ _RunServiceReadRunLogType = typing_extensions.TypeVar(
     ],
 )
 
-class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunType, _RunServiceListRunsType, _RunServiceListRunPartitionsType, _RunServiceWatchRunType, _RunServiceCancelRunType, _RunServiceRetryRunType, _RunServiceReadRunLogType]):
+_RunServicePruneRunsType = typing_extensions.TypeVar(
+    '_RunServicePruneRunsType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.PruneRunsRequest,
+        agi_cluster.api.v1.runs_pb2.Pruning,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.PruneRunsRequest,
+        agi_cluster.api.v1.runs_pb2.Pruning,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.PruneRunsRequest,
+        agi_cluster.api.v1.runs_pb2.Pruning,
+    ],
+)
+
+class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunType, _RunServiceListRunsType, _RunServiceListRunPartitionsType, _RunServiceWatchRunType, _RunServiceCancelRunType, _RunServiceRetryRunType, _RunServiceReadRunLogType, _RunServicePruneRunsType]):
     """Runs: the execution of exactly one plan revision, in one mode, on one release."""
 
     @typing.overload
@@ -190,6 +206,10 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
             agi_cluster.api.v1.runs_pb2.ReadRunLogRequest,
             agi_cluster.api.v1.runs_pb2.ReadRunLogResponse,
         ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.runs_pb2.PruneRunsRequest,
+            agi_cluster.api.v1.runs_pb2.Pruning,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -225,6 +245,10 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
         grpc.aio.UnaryStreamMultiCallable[
             agi_cluster.api.v1.runs_pb2.ReadRunLogRequest,
             agi_cluster.api.v1.runs_pb2.ReadRunLogResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.runs_pb2.PruneRunsRequest,
+            agi_cluster.api.v1.runs_pb2.Pruning,
         ],
     ], channel: grpc.aio.Channel) -> None: ...
 
@@ -263,6 +287,12 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
     ReadRunLog: _RunServiceReadRunLogType
     """Streams the text that the run's processes printed. Errors: RUN_NOT_FOUND."""
 
+    PruneRuns: _RunServicePruneRunsType
+    """Forgets what is old: settled runs with their events, directories and logs on all their hosts;
+    events of runs that stay; request ids. What is not settled stays, and so does every published
+    result. validate_only says what would go, and how much that is.
+    """
+
 RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         agi_cluster.api.v1.runs_pb2.StartRunRequest,
@@ -295,6 +325,10 @@ RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     grpc.aio.UnaryStreamMultiCallable[
         agi_cluster.api.v1.runs_pb2.ReadRunLogRequest,
         agi_cluster.api.v1.runs_pb2.ReadRunLogResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.PruneRunsRequest,
+        agi_cluster.api.v1.runs_pb2.Pruning,
     ],
 ]
 
@@ -375,5 +409,16 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[agi_cluster.api.v1.runs_pb2.ReadRunLogResponse], collections.abc.AsyncIterator[agi_cluster.api.v1.runs_pb2.ReadRunLogResponse]]:
         """Streams the text that the run's processes printed. Errors: RUN_NOT_FOUND."""
+
+    @abc.abstractmethod
+    def PruneRuns(
+        self,
+        request: agi_cluster.api.v1.runs_pb2.PruneRunsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Pruning, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Pruning]]:
+        """Forgets what is old: settled runs with their events, directories and logs on all their hosts;
+        events of runs that stay; request ids. What is not settled stays, and so does every published
+        result. validate_only says what would go, and how much that is.
+        """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

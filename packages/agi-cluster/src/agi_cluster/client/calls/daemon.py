@@ -6,8 +6,8 @@ from agi_cluster.api.v1 import daemon_pb2 as pb
 from agi_cluster.api.v1.daemon_pb2_grpc import DaemonServiceStub
 from agi_cluster.client.call import Call, new_request_id
 from agi_cluster.client.deadlines import Pace
-from agi_cluster.model.daemon import DaemonInfo
-from agi_cluster.wire.daemon import daemon_from_wire
+from agi_cluster.model.daemon import Backup, DaemonInfo
+from agi_cluster.wire.daemon import backup_from_wire, daemon_from_wire
 from agi_cluster.wire.message import checked
 
 
@@ -28,4 +28,20 @@ def stop_daemon(*, request_id: str = "", validate_only: bool = False) -> Call[Da
         request=request,
         parse=daemon_from_wire,
         pace=Pace.CHANGE,
+    )
+
+
+def create_backup(
+    path: str = "", *, request_id: str = "", validate_only: bool = False
+) -> Call[Backup]:
+    """Copy the daemon's database while it is used, to a new file on the manager."""
+    request = checked(pb.CreateBackupRequest)(
+        request_id=new_request_id(request_id), path=path, validate_only=validate_only
+    )
+    return Call(
+        stub=DaemonServiceStub,
+        rpc="CreateBackup",
+        request=request,
+        parse=backup_from_wire,
+        pace=Pace.PLAN,
     )

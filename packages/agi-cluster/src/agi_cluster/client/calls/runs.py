@@ -10,11 +10,13 @@ from agi_cluster.client.call import Call, Stream, Watch, new_request_id
 from agi_cluster.client.deadlines import Pace
 from agi_cluster.model.event import Event
 from agi_cluster.model.page import Page
+from agi_cluster.model.pruning import PrunePolicy, Pruning
 from agi_cluster.model.requests import StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_cluster.wire.message import checked
 from agi_cluster.wire.name import resource_name
 from agi_cluster.wire.page import page_from_wire
+from agi_cluster.wire.pruning import prune_runs_to_wire, pruning_from_wire
 from agi_cluster.wire.requests import start_run_to_wire
 from agi_cluster.wire.run import run_from_wire, run_states_to_wire, run_update_from_wire
 from agi_cluster.wire.run_partition import run_partition_from_wire
@@ -126,6 +128,21 @@ def retry_run(
         request=request,
         parse=run_from_wire,
         pace=Pace.CHANGE,
+    )
+
+
+def prune_runs(
+    policy: PrunePolicy, *, request_id: str = "", validate_only: bool = False
+) -> Call[Pruning]:
+    """Forget what is old, or only say what would go."""
+    return Call(
+        stub=RunServiceStub,
+        rpc="PruneRuns",
+        request=prune_runs_to_wire(
+            policy, request_id=new_request_id(request_id), validate_only=validate_only
+        ),
+        parse=pruning_from_wire,
+        pace=Pace.PLAN,
     )
 
 

@@ -1,0 +1,1 @@
+"""Forgetting what is old: nothing that is not settled, and no published result."""

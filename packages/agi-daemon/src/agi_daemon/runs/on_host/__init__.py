@@ -1,0 +1,1 @@
+"""What a host executes about the directories of runs: standard library alone, sent each time."""
