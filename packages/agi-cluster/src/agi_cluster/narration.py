@@ -160,6 +160,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "collecting": _collecting,
     "shipping": _shipping,
     "realising": _on_host("building"),
+    "repeated": _on_host("the connection broke, begun again"),
     "ready": _on_host("ready"),
     "unchanged": _on_host("nothing to do"),
     "failed": _on_host("failed"),

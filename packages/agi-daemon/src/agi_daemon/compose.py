@@ -85,7 +85,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
         hosts.users = lambda address: store.read(lambda db: users_of(db, address))
-        installer = Installer(settings.state)
+        installer = Installer(settings.state, idle_s=settings.install_idle)
         builds = Builds(installer, hosts.transport)
         plans = Plans(store, requests, apps, hosts, builds)
         installations = Installations(

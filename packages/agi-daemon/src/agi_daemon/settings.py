@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
+from agi_daemon.install.host_agent import IDLE_S
 from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.transport.ssh_settings import SshSettings
 from agi_env import paths
@@ -40,6 +41,8 @@ class DaemonSettings:
     """How long the event loop may be stuck before the daemon ends itself; 0: for ever."""
     cluster: ClusterSettings = ClusterSettings()
     """How runs in cluster modes meet."""
+    install_idle: float = IDLE_S
+    """For how long a step of a build may do nothing, until it is ended with all its processes."""
     ssh: SshSettings = field(factory=SshSettings)
     """How hosts are connected to."""
 
@@ -79,7 +82,7 @@ class DaemonSettings:
             address: ``unix:PATH``; empty: the socket in the state directory.
             environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
                 ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
-                ``AGI_DAEMON_WATCHDOG``, for ``AGI_SSH_CONFIG``, and for the variables of
+                ``AGI_DAEMON_WATCHDOG``, for ``AGI_INSTALL_IDLE`` and ``AGI_SSH_CONFIG``, and for the variables of
                 ``ClusterSettings``.
 
         Raises:
@@ -99,6 +102,7 @@ class DaemonSettings:
             message_bytes=int(_number("AGI_DAEMON_MESSAGE_BYTES", environ, defaults.message_bytes)),
             stop_grace=_number("AGI_DAEMON_STOP_GRACE", environ, defaults.stop_grace),
             watchdog=_number("AGI_DAEMON_WATCHDOG", environ, defaults.watchdog),
+            install_idle=_number("AGI_INSTALL_IDLE", environ, defaults.install_idle) or IDLE_S,
             cluster=ClusterSettings.read(environ),
             ssh=_ssh(directory, environ),
         )

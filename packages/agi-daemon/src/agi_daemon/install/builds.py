@@ -9,11 +9,11 @@ from attrs import evolve, frozen
 
 from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.install.installer import Installer
-from agi_daemon.install.outcome import HostOutcome, Installed, Report
+from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress, Report
 from agi_daemon.install.resolution import Role
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.app import App
-from agi_env.errors import InternalError
+from agi_env.errors import AgiError, InternalError
 from agi_env.mode import Mode
 
 Transports = Callable[[str], HostTransport]
@@ -100,15 +100,33 @@ class Builds:
         report: Report = lambda _: None,
     ) -> Installed:
         """Install one side of an app on hosts; what fails on a host is in its outcome."""
-        return await self._installer.ensure(
+        ways, closed = self._ways(hosts)
+        for outcome in closed.values():
+            report(Progress(Phase.FAILED, outcome.host, detail=str(outcome.error)))
+        installed = await self._installer.ensure(
             app,
-            [self._transports(host) for host in hosts],
+            list(ways.values()),
             modes_enabled=modes_enabled,
             role=role,
             upgrade=upgrade,
             realise=realise,
             report=report,
         )
+        ended = closed | dict(zip(ways, installed.hosts, strict=True))
+        return evolve(installed, hosts=tuple(ended[host] for host in hosts))
+
+    def _ways(
+        self, hosts: Sequence[str]
+    ) -> tuple[dict[str, HostTransport], dict[str, HostOutcome]]:
+        """The ways to the hosts, and the outcome on those to which there is none now."""
+        ways: dict[str, HostTransport] = {}
+        closed: dict[str, HostOutcome] = {}
+        for host in hosts:
+            try:
+                ways[host] = self._transports(host)
+            except AgiError as error:
+                closed[host] = HostOutcome(host, error=error)
+        return ways, closed
 
     async def _manager(
         self, app: App, worker: Installed, modes_enabled: Mode, *, realise: bool

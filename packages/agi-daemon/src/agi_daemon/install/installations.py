@@ -178,8 +178,8 @@ class Installations:
         sides = [(Role.WORKER, record.hosts)]
         if THIS_MACHINE not in record.hosts or not needs_one_build(app):
             sides.append((Role.MANAGER, (THIS_MACHINE,)))
-        return [
-            await self._builds.install(
+        installs = [
+            self._builds.install(
                 app,
                 hosts,
                 role,
@@ -189,6 +189,11 @@ class Installations:
             )
             for role, hosts in sides
         ]
+        ended = await asyncio.gather(*installs, return_exceptions=True)
+        for end in ended:
+            if isinstance(end, BaseException):
+                raise end
+        return [end for end in ended if not isinstance(end, BaseException)]
 
     async def _tell(
         self, record: InstallationRecord, steps: asyncio.Queue[Progress | None]

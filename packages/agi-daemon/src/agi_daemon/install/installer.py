@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from agi_daemon.install.host_install import HostInstall
+from agi_daemon.install.host_agent import IDLE_S
+from agi_daemon.install.host_install import HostInstall, Wanted
 from agi_daemon.install.outcome import Installed, Phase, Progress, Report
 from agi_daemon.install.release import ReleaseFiles, changed_inputs
 from agi_daemon.install.resolution import Resolved, Resolver, Role
@@ -20,10 +21,12 @@ class Installer:
 
     Args:
         state: The state directory, in which locks, wheels and last releases are kept.
+        idle_s: Seconds for which a step of a build may do nothing, until it is ended.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, idle_s: float = IDLE_S) -> None:
         self.resolver = Resolver(state)
+        self._idle_s = idle_s
         self._releases = ReleaseFiles(state / "releases")
 
     def changed_since_install(self, resolved: Resolved) -> tuple[str, ...]:
@@ -67,10 +70,10 @@ class Installer:
         last = self._releases.load(app.name, role.value)
         changed = changed_inputs(last, resolved.release)
         report(Progress(Phase.RESOLVED, detail=resolved.release.digest, changed=changed))
+        offers = await asyncio.to_thread(self.resolver.offers, resolved)
+        wanted = Wanted(resolved=resolved, changed=changed, offers=offers, idle_s=self._idle_s)
         async with asyncio.TaskGroup() as group:
-            installs = [
-                HostInstall(resolved, host, changed, self.resolver, report) for host in hosts
-            ]
+            installs = [HostInstall(wanted, host, self.resolver, report) for host in hosts]
             tasks = [group.create_task(install.outcome(realise)) for install in installs]
         outcomes = tuple(task.result() for task in tasks)
         if last != resolved.release and any(outcome.build for outcome in outcomes):

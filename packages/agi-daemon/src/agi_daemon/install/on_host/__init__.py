@@ -16,15 +16,20 @@ from __future__ import annotations
 from agi_daemon.transport.host_program import HostProgram
 
 
+_COMMANDS = ("process_activity", "command")
+
+
 def _program(*names: str) -> HostProgram:
     return HostProgram(tuple(f"{__name__}.{name}" for name in names))
 
 
-SURVEY = _program("talk", "files", "command", "facts", "survey")
+SURVEY = _program("talk", "files", *_COMMANDS, "facts", "survey")
 """Asks a host what it is."""
 
-CHECK = _program("talk", "files", "command", "facts", "check")
+CHECK = _program("talk", "files", *_COMMANDS, "facts", "check")
 """Looks at a host and at what is installed there."""
 
-REALISE = _program("talk", "files", "command", "facts", "check", "bytecode", "build", "realise")
+REALISE = _program(
+    "talk", "files", *_COMMANDS, "facts", "check", "bytecode", "build", "realise"
+)
 """Takes wheels and makes a build of them."""

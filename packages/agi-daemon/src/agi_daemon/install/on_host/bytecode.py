@@ -31,7 +31,7 @@ def add_bytecode(python: str, builds: str, site: str, request: Mapping[str, Any]
         for name in _modules(site)
         if name not in known or not _borrow(f"{kin}/lib/{relative}", site, name)
     ]
-    _compile(python, [f"{site}/{name}" for name in todo])
+    _compile(python, [f"{site}/{name}" for name in todo], request["idle_s"])
 
 
 def closest_kin(builds: str, request: Mapping[str, Any]) -> tuple[str, set[str]]:
@@ -82,9 +82,9 @@ def _borrow(kin_site: str, site: str, name: str) -> bool:
     return True
 
 
-def _compile(python: str, paths: Sequence[str]) -> None:
+def _compile(python: str, paths: Sequence[str], idle_s: float) -> None:
     argv = [python, "-I", "-m", "compileall", "-q", "-i", "-"]
     argv += ["--invalidation-mode", "unchecked-hash"]
     argv += ["-j0"] if len(paths) > _WORTH_PROCESSES else []
     if paths:  # files that are no Python of this version are common in tests: no reason to fail
-        attempt(argv, {}, "compileall", text="\n".join(paths))
+        attempt(argv, {}, "compileall", text="\n".join(paths), idle_s=idle_s)
