@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agi_cluster.client.sync import Client
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
-from agi_cluster.model.requests import CreateInstallation
+from agi_cluster.model.release import HostPruning, PrunedKind, PruneReleases
+from agi_cluster.model.requests import CreateInstallation, StartRun
+from agi_cluster.model.run import Run, RunState
 from agi_cluster.model.selection import Selection
 from agi_cluster.testing import RunningDaemon, running_daemon
+from agi_env.errors import ReleaseNotFoundError
 from agi_env.mode import Mode
 from hosts import Cluster, Host
 from hosts.faults.connection import cut_when
@@ -24,6 +29,24 @@ from hosts.faults.tools import no_python, no_uv
 DEADLINE_S = 120.0
 IDLE_S = 3.0
 ROOTS = "/root/.local/state/agi-host"
+WORKER = """\
+import time
+from pathlib import Path
+from agi_env import BaseWorker
+
+EDITION = 0
+
+
+class {manager}Worker(BaseWorker):
+    def work(self, partition, out):
+        gate = self.args.get("gate")
+        while gate and not Path(gate).exists():
+            time.sleep(0.02)
+        return EDITION
+
+    def reduce(self, results):
+        return sorted({result.value for result in results})
+"""
 HUNG_UV = """\
 #!/bin/sh
 case "$1" in pip) sleep 86399 & wait;; esac
@@ -37,14 +60,22 @@ def daemon(shared_hosts: Cluster) -> Iterator[RunningDaemon]:
     env = {"AGI_CLUSTER_SHARE": str(shared_hosts.share), "AGI_INSTALL_IDLE": str(IDLE_S)}
     with running_daemon(env=env) as daemon:
         with daemon.client() as client:
-            for host in shared_hosts:
-                client.create_host(
-                    host.address,
-                    user=host.user,
-                    identity_file=str(shared_hosts.identity),
-                    trust_fingerprint=host.host_key,
-                )
+            enrol(client, shared_hosts)
         yield daemon
+
+
+def enrol(client: Client, hosts: Cluster) -> None:
+    for host in hosts:
+        client.create_host(
+            host.address,
+            user=host.user,
+            identity_file=str(host.identity),
+            trust_fingerprint=host.host_key,
+        )
+
+
+def selection(*hosts: Host) -> Selection:
+    return Selection(workers={host.address: 1 for host in hosts}, cores_per_slot=1)
 
 
 class Installing:
@@ -53,19 +84,22 @@ class Installing:
     def __init__(self, client: Client, app: Path) -> None:
         self.client = client
         self.app = app
-        self._edits = 0
+        self.edition = time.time_ns()
 
     def edit(self) -> None:
         """Change a line of the app."""
-        self._edits += 1
+        self.edition += 1
         worker = self.app / "src" / "toy_worker" / "toy_worker.py"
-        worker.write_text(f"{worker.read_text()}\nEDIT = {self._edits}\n")
+        text = re.sub(r"EDITION = \d+", f"EDITION = {self.edition}", worker.read_text())
+        worker.write_text(text)
 
-    def begin(self, *hosts: Host) -> Installation:
+    def begin(self, *hosts: Host, release: str = "") -> Installation:
         """Ask for it."""
-        selection = Selection(workers={host.address: 1 for host in hosts})
         request = CreateInstallation(
-            app=str(self.app), modes_enabled=Mode.CLUSTER, selection=selection
+            app=str(self.app),
+            modes_enabled=Mode.CLUSTER,
+            selection=selection(*hosts),
+            release=release,
         )
         return self.client.create_installation(request)
 
@@ -75,9 +109,22 @@ class Installing:
         assert isinstance(last, Installation) and last.state.settled
         return last
 
-    def on(self, *hosts: Host) -> Installation:
+    def on(self, *hosts: Host, release: str = "") -> Installation:
         """Ask for it and wait."""
-        return self.end(self.begin(*hosts))
+        return self.end(self.begin(*hosts, release=release))
+
+    def start(self, *hosts: Host, **asked: Any) -> Run:
+        """Start a run on hosts."""
+        request = StartRun(
+            app=str(self.app), mode=Mode.CLUSTER, selection=selection(*hosts), **asked
+        )
+        return self.client.start_run(request)
+
+    def settled(self, run: Run) -> Run:
+        """The run as it ended well."""
+        *_, (last, _) = self.client.watch_run(run.id)
+        assert isinstance(last, Run) and last.state is RunState.SUCCEEDED, last
+        return last
 
     def kinds(self, installation: Installation) -> list[tuple[str, str]]:
         """What happened, and where."""
@@ -87,7 +134,7 @@ class Installing:
 
 @pytest.fixture(scope="module")
 def app(make_app: Callable[..., Path]) -> Path:
-    return make_app("toy")
+    return make_app("toy", worker=WORKER)
 
 
 @pytest.fixture
@@ -116,7 +163,7 @@ def test_hosts_without_an_index_install_and_are_shipped_what_they_lack_once(
     again = installing.on(*hosts)
     assert again.unchanged and again.release == edited.release
     kinds = [kind for kind, _ in installing.kinds(done)]
-    assert kinds.count("collecting") <= 1, "hosts of a platform resolve once"
+    assert kinds.count("collecting") <= 2, "once for each side of the app, however many hosts"
 
 
 REACHES_AN_INDEX = """
@@ -149,7 +196,7 @@ def test_a_bad_host_is_named_and_the_others_are_installed(
         bad.power_off()
     else:
         bad.fault(fault)
-    bad.sshd.cut()
+        bad.sshd.cut()
     done = installing.on(*hosts)
     assert done.state is InstallationState.FAILED
     assert done.error is not None and done.error.code == code
@@ -220,3 +267,85 @@ def test_a_daemon_killed_in_mid_install_takes_it_up_again(
         while left := host.run("sh", "-c", f"ls -A {ROOTS}/*/tmp | grep -v lock || true").stdout:
             assert time.monotonic() < deadline, left
             time.sleep(0.1)
+
+
+def test_an_earlier_release_is_chosen_again(installing: Installing, hosts: Cluster) -> None:
+    client, two = installing.client, hosts.hosts[:2]
+    first, old = installing.on(*two), installing.edition
+    installing.edit()
+    second = installing.on(*two)
+    current, earlier, *_ = client.list_releases("toy_project").items
+    assert (current.digest, current.current) == (second.release, True)
+    assert (earlier.digest, earlier.current) == (first.release, False)
+    assert current.changed_inputs == ("app: src/toy_worker/toy_worker.py (edited)",)
+    back = installing.start(*two, release=first.release[:12])
+    assert installing.settled(back).result == [old]
+    assert installing.settled(installing.start(*two)).result == [installing.edition]
+    again = installing.on(*two, release=first.release)
+    assert again.unchanged and again.release == first.release
+    with pytest.raises(ReleaseNotFoundError):
+        installing.start(*two, release="0123456789")
+
+
+OLD = f"find {ROOTS} -mindepth 1 -maxdepth 4 -exec touch -h -d '40 days ago' {{}} +"
+ALL_BUT_THE_NEWEST = {"keep": 1, "unused_days": 0.0}
+
+
+def test_what_nothing_needs_is_removed_and_never_what_a_run_uses(
+    installing: Installing, hosts: Cluster, tmp_path: Path
+) -> None:
+    client, host, gate = installing.client, hosts[0], hosts.share / "gate-prune"
+    first = installing.on(host)
+    build = by_host(first)[host.address].build
+    run = installing.start(host, args={"gate": str(gate)})
+    while not client.get_run(run.id).progress.running:
+        time.sleep(0.05)
+    installing.edit()
+    second = installing.on(host)
+    host.run("sh", "-c", OLD)
+    request = PruneReleases(hosts=(host.address,), **ALL_BUT_THE_NEWEST)
+    ours = client.prune_releases(request).hosts[0]
+    assert "needed by a run" in kept_builds(ours)[build]
+    with running_daemon() as other:  # knows nothing of the run: only the lock tells it
+        with other.client() as stranger:
+            enrol(stranger, hosts)
+            theirs = stranger.prune_releases(request).hosts[0]
+    assert "in use" in kept_builds(theirs)[build]
+    gate.touch()
+    installing.settled(run)
+
+    host.run("sh", "-c", OLD)
+    shown = client.prune_releases(request, validate_only=True).hosts[0]
+    assert build in {item.item for item in shown.removed}
+    assert f"{build}\n" in host.run("sh", "-c", f"ls {ROOTS}/*/builds").stdout
+    done = client.prune_releases(request).hosts[0]
+    assert [i.item for i in done.removed] == [i.item for i in shown.removed]
+    kinds = {item.kind for item in done.removed}
+    assert {PrunedKind.BUILD, PrunedKind.WHEEL, PrunedKind.RUN, PrunedKind.CACHE} <= kinds
+    left = host.run("sh", "-c", f"ls {ROOTS}/*/builds {ROOTS}/*/runs").stdout
+    assert build not in left and run.id not in left
+    assert by_host(second)[host.address].build in left
+    assert not client.prune_releases(request).hosts[0].removed
+
+    back = installing.on(host, release=first.release)
+    assert back.state is InstallationState.SUCCEEDED, back.error
+    here = PruneReleases(hosts=("127.0.0.1",), **ALL_BUT_THE_NEWEST)
+    assert PrunedKind.RELEASE in {i.kind for i in client.prune_releases(here).hosts[0].removed}
+    assert [r.digest for r in client.list_releases("toy_project").items] == [first.release]
+    with pytest.raises(ReleaseNotFoundError):
+        installing.on(host, release=second.release)
+
+
+def kept_builds(pruning: HostPruning) -> dict[str, str]:
+    assert pruning.error is None
+    return {item.item: item.detail for item in pruning.kept}
+
+
+def test_a_host_that_is_off_keeps_none_from_being_pruned(
+    installing: Installing, hosts: Cluster
+) -> None:
+    hosts[0].power_off()
+    done = installing.client.prune_releases(PruneReleases(), validate_only=True)
+    errors = {each.host: each.error for each in done.hosts}
+    assert errors.pop(hosts[0].address) is not None
+    assert set(errors.values()) == {None} and len(errors) == 4

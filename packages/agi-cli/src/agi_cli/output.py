@@ -9,13 +9,14 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from agi_cli.listing import Listing
-from agi_cluster.api.v1 import apps_pb2, hosts_pb2, plans_pb2, runs_pb2
+from agi_cluster.api.v1 import apps_pb2, hosts_pb2, plans_pb2, releases_pb2, runs_pb2
 from agi_cluster.model.app import App, AppSettings
 from agi_cluster.model.daemon import DaemonInfo
 from agi_cluster.model.diagnosis import Diagnosis
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.release import Pruning, Release
 from agi_cluster.model.run import Run, RunPartition
 from agi_cluster.model.snippet import Snippet
 from agi_cluster.wire.app import app_to_wire, settings_to_wire
@@ -24,6 +25,7 @@ from agi_cluster.wire.diagnosis import diagnosis_to_wire
 from agi_cluster.wire.host import host_to_wire
 from agi_cluster.wire.installation import installation_to_wire
 from agi_cluster.wire.plan import plan_to_wire, planned_partition_to_wire
+from agi_cluster.wire.release import pruning_to_wire, release_to_wire
 from agi_cluster.wire.run import run_to_wire
 from agi_cluster.wire.run_partition import run_partition_to_wire
 from agi_cluster.wire.snippet import snippet_to_wire
@@ -37,6 +39,8 @@ _MESSAGES: dict[type, Callable[[Any], Message]] = {
     Installation: installation_to_wire,
     Plan: plan_to_wire,
     PlannedPartition: planned_partition_to_wire,
+    Pruning: pruning_to_wire,
+    Release: release_to_wire,
     Run: run_to_wire,
     RunPartition: run_partition_to_wire,
     Snippet: snippet_to_wire,
@@ -47,6 +51,7 @@ _LISTS: dict[type, tuple[Callable[..., Message], str]] = {
     Host: (hosts_pb2.ListHostsResponse, "hosts"),
     Plan: (plans_pb2.ListPlansResponse, "plans"),
     PlannedPartition: (plans_pb2.ListPlanPartitionsResponse, "partitions"),
+    Release: (releases_pb2.ListReleasesResponse, "releases"),
     Run: (runs_pb2.ListRunsResponse, "runs"),
     RunPartition: (runs_pb2.ListRunPartitionsResponse, "partitions"),
 }

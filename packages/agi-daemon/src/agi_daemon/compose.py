@@ -15,6 +15,7 @@ from agi_cluster.model.services import (
     HostService,
     InstallationService,
     PlanService,
+    ReleaseService,
     RunService,
     SnippetService,
 )
@@ -30,12 +31,14 @@ from agi_daemon.hosts.reach import SshReach
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
+from agi_daemon.install.releases import Releases
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
 from agi_daemon.runs.leases import CoreLeases
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.run_keys import RunKeys
+from agi_daemon.runs.run_traces import RunTraces
 from agi_daemon.runs.runs import Runs
 from agi_daemon.settings import DaemonSettings
 from agi_daemon.snippets.renderer import Snippets
@@ -52,6 +55,7 @@ class Services:
     daemon: DaemonService
     apps: AppService | None = None
     installations: InstallationService | None = None
+    releases: ReleaseService | None = None
     plans: PlanService | None = None
     runs: RunService | None = None
     snippets: SnippetService | None = None
@@ -117,6 +121,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 ),
                 apps=apps,
                 installations=installations,
+                releases=Releases(
+                    store=store,
+                    requests=requests,
+                    apps=apps,
+                    hosts=hosts,
+                    installer=installer,
+                    runs=RunTraces(store),
+                ),
                 plans=plans,
                 runs=runs,
                 snippets=Snippets(store, apps),

@@ -82,8 +82,8 @@ class DaemonSettings:
             address: ``unix:PATH``; empty: the socket in the state directory.
             environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
                 ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
-                ``AGI_DAEMON_WATCHDOG``, for ``AGI_INSTALL_IDLE`` and ``AGI_SSH_CONFIG``, and for the variables of
-                ``ClusterSettings``.
+                ``AGI_DAEMON_WATCHDOG``, for ``AGI_INSTALL_IDLE`` and ``AGI_SSH_CONFIG``, and
+                for the variables of ``ClusterSettings``.
 
         Raises:
             AddressInvalidError: The address is none of a unix socket.

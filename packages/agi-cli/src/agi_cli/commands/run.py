@@ -18,6 +18,7 @@ from agi_cli.options import (
     ModeNumber,
     NoInstall,
     Output,
+    ReleaseDigest,
     Scheduler,
     Verbose,
     Workers,
@@ -47,6 +48,7 @@ def run(
         ),
     ] = "",
     no_install: NoInstall = False,
+    release: ReleaseDigest = "",
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return as soon as the run is accepted.")
     ] = False,
@@ -67,6 +69,7 @@ def run(
         args=app_args(args),
         plan=plan,
         no_install=no_install,
+        release=release,
         verbose=verbose,
     )
     with session.client() as client:

@@ -20,6 +20,7 @@ from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.release import PruneReleases, Pruning, Release
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_cluster.model.snippet import Snippet, SnippetKind
@@ -66,6 +67,17 @@ class InstallationService(Protocol):
     ) -> AsyncIterator[tuple[Installation | Event, int]]:
         """Yield snapshot, events, last snapshot, each with the sequence number it includes."""
         ...
+
+
+class ReleaseService(Protocol):
+    """What was installed, and what is kept of it."""
+
+    async def list_releases(
+        self, app: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[Release]: ...
+    async def prune_releases(
+        self, request: PruneReleases, *, request_id: str = "", validate_only: bool = False
+    ) -> Pruning: ...
 
 
 class PlanService(Protocol):

@@ -26,6 +26,7 @@ def create_installation_to_wire(
         selection=selection_to_wire(request.selection),
         modes_enabled=request.modes_enabled,
         upgrade=request.upgrade,
+        release=request.release,
         validate_only=validate_only,
     )
 
@@ -44,6 +45,7 @@ def create_installation_from_wire(
         selection=selection_from_wire(request.selection),
         modes_enabled=_mode(enabled),
         upgrade=request.upgrade,
+        release=request.release,
     )
 
 
@@ -99,6 +101,7 @@ def start_run_to_wire(
         no_install=request.no_install,
         snippet=snippet_origin_to_wire(request.snippet),
         verbose=request.verbose,
+        release=request.release,
         validate_only=validate_only,
     )
 
@@ -119,6 +122,7 @@ def start_run_from_wire(request: runs_pb2.StartRunRequest) -> StartRun:
         no_install=request.no_install,
         snippet=origin,
         verbose=request.verbose if request.HasField("verbose") else None,
+        release=request.release,
     )
 
 

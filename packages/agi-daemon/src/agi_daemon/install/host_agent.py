@@ -51,12 +51,14 @@ class BuildOrder:
         platform: What it is for.
         wheels: All that is installed in it.
         verify: Modules that must import in it.
+        kind: Which side of which app it is of: builds of one kind replace each other.
     """
 
     release: Release
     platform: HostPlatform
     wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
+    kind: str = ""
 
     @property
     def digest(self) -> str:
@@ -72,6 +74,7 @@ class BuildOrder:
             "platform": self.platform.key,
             "wheels": [wheel.to_json() for wheel in self.wheels],
             "verify": list(self.verify),
+            "kind": self.kind,
         }
 
 

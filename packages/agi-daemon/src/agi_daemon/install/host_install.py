@@ -21,7 +21,6 @@ from agi_env.errors import (
     PythonMismatchError,
 )
 
-
 _PAUSES_S = (0.1, 1.0)
 """Before an install is repeated whose connection broke: each step of it may be done twice."""
 
@@ -100,11 +99,11 @@ class HostInstall:
         return check
 
     async def _collect(self, check: HostCheck) -> BuildOrder:
-        platform = check.facts.platform
-        names = self._resolver.uncollected(self._resolved, platform)
-        if names:
-            self._report(Phase.COLLECTING, wheels=names)
-        return await self._resolver.order(self._resolved, platform)
+        return await self._resolver.order(
+            self._resolved,
+            check.facts.platform,
+            lambda names: self._report(Phase.COLLECTING, wheels=names),
+        )
 
     async def _realise(self, order: BuildOrder, check: HostCheck) -> HostOutcome:
         names = tuple(wheel.filename for wheel in check.missing)

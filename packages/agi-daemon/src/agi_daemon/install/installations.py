@@ -120,6 +120,10 @@ class Installations:
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
         settings = snapshot.settings
         modes = settings.modes_enabled if request.modes_enabled is None else request.modes_enabled
+        release = ""
+        if request.release:
+            kept = self._builds.kept(app, request.release)
+            modes, release = kept.modes_enabled, kept.release.digest
         check_runnable(modes)
         selection = for_mode(request.selection, _configured(settings), modes)
         self._hosts.admit(selection.workers)
@@ -136,6 +140,7 @@ class Installations:
             app_path=str(app.root),
             hosts=tuple(selection.workers),
             upgrade=request.upgrade,
+            release=release,
         )
 
     async def _take_up(self, record: InstallationRecord, claim: Claim) -> Installation:
@@ -176,7 +181,7 @@ class Installations:
     ) -> list[Installed]:
         app = App.at(record.app_path)
         sides = [(Role.WORKER, record.hosts)]
-        if THIS_MACHINE not in record.hosts or not needs_one_build(app):
+        if THIS_MACHINE not in record.hosts or record.release or not needs_one_build(app):
             sides.append((Role.MANAGER, (THIS_MACHINE,)))
         installs = [
             self._builds.install(
@@ -185,6 +190,7 @@ class Installations:
                 role,
                 modes_enabled=record.installation.modes_enabled,
                 upgrade=record.upgrade,
+                release=record.release,
                 report=steps.put_nowait,
             )
             for role, hosts in sides

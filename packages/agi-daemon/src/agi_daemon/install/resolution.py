@@ -23,7 +23,7 @@ from agi_daemon.install.pure_wheel import (
 from agi_daemon.install.release import Release, digest_of
 from agi_daemon.install.sources import SourceDigests, SourceFile
 from agi_daemon.install.wheel_store import Wheel, WheelStore
-from agi_daemon.install.wheelhouse import Wheelhouse
+from agi_daemon.install.wheelhouse import OnFetch, Wheelhouse
 from agi_env.app import App
 from agi_env.mode import Mode
 from agi_env.paths import wheels_dir
@@ -50,6 +50,7 @@ class Resolved:
         own_wheels: The app's wheel and the runtime's.
         verify: Modules that must import in a build of it.
         requires_python: The versions of Python that the app takes.
+        modes_enabled: The capabilities that are staged.
     """
 
     app: App
@@ -59,11 +60,17 @@ class Resolved:
     own_wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
     requires_python: str
+    modes_enabled: Mode
 
     def order(self, platform: HostPlatform, locked: Sequence[Wheel]) -> BuildOrder:
         """The build for a platform, given the wheels that the lock needs there."""
         wheels = tuple(sorted({*self.own_wheels, *locked}))
-        return BuildOrder(self.release, platform, wheels, self.verify)
+        kind = f"{self.app.name}, {self.role.value}"
+        return BuildOrder(self.release, platform, wheels, self.verify, kind)
+
+    def lacks(self, modes: Mode) -> Mode:
+        """Capabilities that would have to be built in and are not."""
+        return modes & _NEEDS_BUILDING & ~self.modes_enabled
 
 
 @frozen
@@ -84,7 +91,8 @@ class Resolver:
 
     def __init__(self, state: Path) -> None:
         self.store = WheelStore(wheels_dir(state))
-        self._house = Wheelhouse(self.store)
+        self.house = Wheelhouse(self.store)
+        """What of the store is needed on which platform."""
         self._locks = LockFiles(state)
         self._digests = SourceDigests()
         self._turn: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -129,22 +137,25 @@ class Resolver:
 
     def offers(self, resolved: Resolved) -> list[BuildOrder]:
         """The builds of a release, for the platforms whose wheels are all stored."""
-        known = [(p, self._house.recall(resolved.lock, p)) for p in self._house.platforms()]
+        known = [(p, self.house.recall(resolved.lock, p)) for p in self.house.platforms()]
         return [resolved.order(p, wheels) for p, wheels in known if wheels is not None]
 
-    async def order(self, resolved: Resolved, platform: HostPlatform) -> BuildOrder:
+    async def order(
+        self, resolved: Resolved, platform: HostPlatform, on_fetch: OnFetch = lambda _: None
+    ) -> BuildOrder:
         """The build of a release for a platform, its wheels collected if they are not stored.
+
+        Args:
+            resolved: The release.
+            platform: The platform.
+            on_fetch: Called with the requirements that are fetched, unless another call does it.
 
         Raises:
             WheelsFailedError: A wheel cannot be had.
         """
-        self._house.meet(platform)
-        return resolved.order(platform, await self._house.collect(resolved.lock, platform))
-
-    def uncollected(self, resolved: Resolved, platform: HostPlatform) -> tuple[str, ...]:
-        """The locked requirements that would have to be collected for a platform."""
-        missing = self._house.missing(resolved.lock, platform)
-        return tuple(str(entry.requirement) for entry in missing)
+        self.house.meet(platform)
+        wheels = await self.house.collect(resolved.lock, platform, on_fetch)
+        return resolved.order(platform, wheels)
 
     def _read(self, app: App, modes: Mode, role: Role) -> _Sources:
         files, runtime = self._digests.packages(app.source), runtime_wheel(self._digests)
@@ -186,6 +197,7 @@ def _resolved(app: App, role: Role, sources: _Sources, lock: Lock, modes: Mode) 
         own_wheels=sources.own_wheels,
         verify=sources.verify,
         requires_python=sources.declared.requires_python,
+        modes_enabled=modes,
     )
 
 

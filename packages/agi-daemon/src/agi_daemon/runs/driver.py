@@ -140,13 +140,14 @@ class RunDriver:
             ShareError: It is missing, read-only, local, stale or another one somewhere.
             AgiError: A build cannot be had.
         """
-        resolution = self._record.resolution
+        resolution, kept = self._record.resolution, self._record.release
         building = asyncio.create_task(
             self._parts.builds.ensure(
                 resolution.app_path,
                 resolution.hosts,
-                modes_enabled=resolution.modes_enabled,
+                modes_enabled=resolution.mode if kept else resolution.modes_enabled,
                 may_install=not self._record.no_install,
+                release=kept,
             ),
             name=f"release for {self._record.run.id}",
         )

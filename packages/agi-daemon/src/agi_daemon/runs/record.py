@@ -27,6 +27,8 @@ class RunRecord:
     resolution: Resolution
     """What the call meant when it was accepted: settings, arguments, slots."""
     no_install: bool = False
+    release: str = ""
+    """The digest of the kept release that is to be run; empty: that of the current sources."""
     builds: dict[str, str] = field(factory=dict)
     """The path of the worker's build on each host, once it is there."""
     manager_build: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 from attrs import evolve
@@ -64,6 +65,14 @@ def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:
     """All runs that are not settled, oldest first."""
     sql = "SELECT run, result, body FROM runs WHERE NOT settled ORDER BY number"
     return [_record(row) for row in connection.execute(sql)]
+
+
+def settled_before(connection: sqlite3.Connection, time: datetime) -> list[str]:
+    """The ids of the runs that were settled before a time, oldest first."""
+    sql = (
+        "SELECT id FROM runs WHERE settled AND json_extract(run, '$.end_time') < ? ORDER BY number"
+    )
+    return [str(row["id"]) for row in connection.execute(sql, (time.isoformat(),))]
 
 
 def count_unsettled(connection: sqlite3.Connection) -> int:

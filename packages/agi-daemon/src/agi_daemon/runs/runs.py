@@ -177,6 +177,9 @@ class Runs:
             verbose=request.verbose,
         )
         self._parts.hosts.admit(resolution.hosts)
+        release = ""
+        if request.release:
+            release = self._parts.builds.kept(app, request.release).release.digest
         run = Run(
             id=new_id(app.target),
             app=app.name,
@@ -188,7 +191,13 @@ class Runs:
             args=resolution.args,
             verbose=resolution.verbose,
         )
-        return RunRecord(number=0, run=run, resolution=resolution, no_install=request.no_install)
+        return RunRecord(
+            number=0,
+            run=run,
+            resolution=resolution,
+            no_install=request.no_install,
+            release=release,
+        )
 
     def _checked_plan(self, name: str, resolution: Resolution) -> str:
         """The full name of the plan revision that was asked for; empty: a new one."""

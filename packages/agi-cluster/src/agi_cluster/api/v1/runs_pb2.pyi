@@ -408,6 +408,7 @@ class StartRunRequest(google.protobuf.message.Message):
     SNIPPET_FIELD_NUMBER: builtins.int
     VERBOSE_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    RELEASE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """A UUID; a repeat with the same id gives the first's answer."""
     app: builtins.str
@@ -422,6 +423,8 @@ class StartRunRequest(google.protobuf.message.Message):
     """How much is logged and streamed, 0 to 3; absent: as in the settings."""
     validate_only: builtins.bool
     """Only check."""
+    release: builtins.str
+    """The digest of an earlier release, or its beginning, to run; empty: that of the current sources."""
     @property
     def selection(self) -> agi_cluster.api.v1.common_pb2.Selection:
         """The hosts; what is left out comes from the settings."""
@@ -447,9 +450,10 @@ class StartRunRequest(google.protobuf.message.Message):
         snippet: Global___SnippetOrigin | None = ...,
         verbose: builtins.int | None = ...,
         validate_only: builtins.bool = ...,
+        release: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "args", b"args", "mode", b"mode", "selection", b"selection", "snippet", b"snippet", "verbose", b"verbose"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "app", b"app", "args", b"args", "mode", b"mode", "no_install", b"no_install", "plan", b"plan", "request_id", b"request_id", "selection", b"selection", "snippet", b"snippet", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "app", b"app", "args", b"args", "mode", b"mode", "no_install", b"no_install", "plan", b"plan", "release", b"release", "request_id", b"request_id", "selection", b"selection", "snippet", b"snippet", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_mode", b"_mode"]) -> typing.Literal["mode"] | None: ...
     @typing.overload

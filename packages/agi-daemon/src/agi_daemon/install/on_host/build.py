@@ -104,7 +104,7 @@ class Draft:
         list_files(self._path)
         wanted = ("build", "release", "wheels", "platform", "verify")
         manifest = {name: self._request[name] for name in wanted}
-        manifest.update(schema="agi.build.v1", made=time.time())
+        manifest.update(schema="agi.build.v1", made=time.time(), kind=self._request["kind"])
         write_file(self._path + "/manifest.json", json.dumps(manifest, indent=1))
         sync_folder(self._path)
 

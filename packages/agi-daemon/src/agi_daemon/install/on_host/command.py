@@ -126,7 +126,9 @@ class _Patience:
             self._seen, self._moved = seen, now
         if now - self._began > self._limit_s:
             return f"did not end in {self._limit_s:g} s"
-        return f"made no progress for {self._idle_s:g} s" if now - self._moved > self._idle_s else ""
+        return (
+            f"made no progress for {self._idle_s:g} s" if now - self._moved > self._idle_s else ""
+        )
 
 
 def _watched(
