@@ -84,7 +84,7 @@ class Installing:
     def __init__(self, client: Client, app: Path) -> None:
         self.client = client
         self.app = app
-        self.edition = time.time_ns()
+        self.edition = int(time.time())
 
     def edit(self) -> None:
         """Change a line of the app."""
@@ -287,7 +287,7 @@ def test_an_earlier_release_is_chosen_again(installing: Installing, hosts: Clust
         installing.start(*two, release="0123456789")
 
 
-OLD = f"find {ROOTS} -mindepth 1 -maxdepth 4 -exec touch -h -d '40 days ago' {{}} +"
+OLD = f"find {ROOTS}/*/wheels {ROOTS}/*/tmp -exec touch -h -d '40 days ago' {{}} +"
 ALL_BUT_THE_NEWEST = {"keep": 1, "unused_days": 0.0}
 
 
@@ -306,10 +306,10 @@ def test_what_nothing_needs_is_removed_and_never_what_a_run_uses(
     request = PruneReleases(hosts=(host.address,), **ALL_BUT_THE_NEWEST)
     ours = client.prune_releases(request).hosts[0]
     assert "needed by a run" in kept_builds(ours)[build]
-    with running_daemon() as other:  # knows nothing of the run: only the lock tells it
-        with other.client() as stranger:
-            enrol(stranger, hosts)
-            theirs = stranger.prune_releases(request).hosts[0]
+    # Another manager knows nothing of the run: only the lock tells it.
+    with running_daemon() as other, other.client() as stranger:
+        enrol(stranger, hosts)
+        theirs = stranger.prune_releases(request).hosts[0]
     assert "in use" in kept_builds(theirs)[build]
     gate.touch()
     installing.settled(run)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from agi_daemon.install.compiled_wheels import CompiledWheels
 from agi_daemon.install.declarations import Declarations
 from agi_daemon.install.host_agent import BuildOrder
 from agi_daemon.install.host_platform import HostPlatform
@@ -60,11 +61,20 @@ class Resolved:
     own_wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
     requires_python: str
-    modes_enabled: Mode
+    modes_enabled: Mode = Mode.PLAIN
 
-    def order(self, platform: HostPlatform, locked: Sequence[Wheel]) -> BuildOrder:
-        """The build for a platform, given the wheels that the lock needs there."""
-        wheels = tuple(sorted({*self.own_wheels, *locked}))
+    @property
+    def app_wheel(self) -> Wheel:
+        """The wheel that an edit of the app makes new: each host compiles its few modules."""
+        return self.own_wheels[0]
+
+    def lasting(self, locked: Sequence[Wheel]) -> tuple[Wheel, ...]:
+        """All wheels but the app's, given those that the lock needs on a platform."""
+        return tuple(sorted({*self.own_wheels[1:], *locked}))
+
+    def order(self, platform: HostPlatform, lasting: Sequence[Wheel]) -> BuildOrder:
+        """The build for a platform, given the wheels that it gets there beside the app's."""
+        wheels = tuple(sorted({self.app_wheel, *lasting}))
         kind = f"{self.app.name}, {self.role.value}"
         return BuildOrder(self.release, platform, wheels, self.verify, kind)
 
@@ -93,6 +103,8 @@ class Resolver:
         self.store = WheelStore(wheels_dir(state))
         self.house = Wheelhouse(self.store)
         """What of the store is needed on which platform."""
+        self.compiled = CompiledWheels(self.store)
+        """What hosts get of it."""
         self._locks = LockFiles(state)
         self._digests = SourceDigests()
         self._turn: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -137,7 +149,7 @@ class Resolver:
 
     def offers(self, resolved: Resolved) -> list[BuildOrder]:
         """The builds of a release, for the platforms whose wheels are all stored."""
-        known = [(p, self.house.recall(resolved.lock, p)) for p in self.house.platforms()]
+        known = [(p, self._recalled(resolved, p)) for p in self.house.platforms()]
         return [resolved.order(p, wheels) for p, wheels in known if wheels is not None]
 
     async def order(
@@ -154,8 +166,15 @@ class Resolver:
             WheelsFailedError: A wheel cannot be had.
         """
         self.house.meet(platform)
-        wheels = await self.house.collect(resolved.lock, platform, on_fetch)
+        locked = await self.house.collect(resolved.lock, platform, on_fetch)
+        wheels = await self.compiled.ensure(resolved.lasting(locked), platform)
         return resolved.order(platform, wheels)
+
+    def _recalled(self, resolved: Resolved, platform: HostPlatform) -> tuple[Wheel, ...] | None:
+        locked = self.house.recall(resolved.lock, platform)
+        if locked is None:
+            return None
+        return self.compiled.recall(resolved.lasting(locked), platform)
 
     def _read(self, app: App, modes: Mode, role: Role) -> _Sources:
         files, runtime = self._digests.packages(app.source), runtime_wheel(self._digests)

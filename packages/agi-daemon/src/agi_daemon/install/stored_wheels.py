@@ -56,10 +56,12 @@ def _wheels(
 
 
 def _needed(installer: Installer, kept: KeptRelease) -> Iterator[Wheel]:
-    house = installer.resolver.house
+    resolver = installer.resolver
     yield from kept.own_wheels
-    for platform in house.platforms():
-        yield from house.stored(kept.lock, platform)
+    for platform in resolver.house.platforms():
+        plain = (*kept.own_wheels, *resolver.house.stored(kept.lock, platform))
+        yield from plain
+        yield from resolver.compiled.stored(plain, platform)
 
 
 def _release(app: str, kept: KeptRelease) -> PrunedItem:

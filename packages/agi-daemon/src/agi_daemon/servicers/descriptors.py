@@ -23,6 +23,7 @@ from agi_cluster.api.v1 import (
     hosts_pb2,
     installations_pb2,
     plans_pb2,
+    releases_pb2,
     runs_pb2,
     snippets_pb2,
 )
@@ -34,6 +35,7 @@ _FILES: Sequence[Any] = (
     hosts_pb2.DESCRIPTOR,
     installations_pb2.DESCRIPTOR,
     plans_pb2.DESCRIPTOR,
+    releases_pb2.DESCRIPTOR,
     runs_pb2.DESCRIPTOR,
     snippets_pb2.DESCRIPTOR,
     health_pb2.DESCRIPTOR,
