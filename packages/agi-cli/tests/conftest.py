@@ -20,6 +20,14 @@ from agi_cluster.model.host import Host
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan, PlannedPartition, PlanSlot
+from agi_cluster.model.release import (
+    HostPruning,
+    PrunedItem,
+    PrunedKind,
+    PruneReleases,
+    Pruning,
+    Release,
+)
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import (
     PartitionState,
@@ -32,7 +40,7 @@ from agi_cluster.model.run import (
 )
 from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import SNIPPET_API, Snippet, SnippetKind
-from agi_env.errors import DaemonError, PartitionFailedError
+from agi_env.errors import DaemonError, HostUnreachableError, PartitionFailedError
 from agi_env.mode import Mode
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -154,6 +162,42 @@ READY_HOST = Host(
     disk_free_bytes=2**40,
     clock_offset=-90.0,
     boot_id="b1",
+)
+
+
+RELEASES = (
+    Release(
+        app="weather_project",
+        digest="cd" * 32,
+        modes_enabled=Mode.CLUSTER,
+        install_time=NOON,
+        current=True,
+        changed_inputs=("app: src/weather/weather.py (edited)",),
+    ),
+    Release(
+        app="weather_project",
+        digest="ab" * 32,
+        modes_enabled=Mode.CLUSTER,
+        install_time=NOON - timedelta(days=1),
+        current=False,
+    ),
+)
+PRUNING = Pruning(
+    hosts=(
+        HostPruning(
+            host="node1",
+            removed=(
+                PrunedItem(
+                    kind=PrunedKind.BUILD,
+                    item="ab" * 32,
+                    size_bytes=2**20,
+                    detail="weather_project",
+                ),
+            ),
+            kept=(PrunedItem(kind=PrunedKind.BUILD, item="cd" * 32, detail="in use"),),
+        ),
+        HostPruning(host="node2", error=HostUnreachableError("it is off", where="node2")),
+    )
 )
 
 
@@ -281,6 +325,14 @@ class FakeClient:
         yield event(1, "accepted"), 1
         yield event(2, "unchanged", host="127.0.0.1", detail="ab" * 32), 2
         yield self.installed, 2
+
+    def list_releases(self, app: str, *, page_size: int = 0, page_token: str = "") -> Page[Release]:
+        self._ask(("list_releases", app))
+        return Page(items=RELEASES)
+
+    def prune_releases(self, request: PruneReleases, *, validate_only: bool = False) -> Pruning:
+        self._ask((request, validate_only))
+        return PRUNING
 
     def create_plan(self, request: CreatePlan, *, validate_only: bool = False) -> Plan:
         self._ask((request, validate_only))
