@@ -29,7 +29,7 @@ def test_what_is_busy_goes_on_though_it_says_nothing() -> None:
 
 def test_what_does_nothing_is_ended_with_what_it_started(tmp_path: Path) -> None:
     told = tmp_path / "pid"
-    with pytest.raises(Fault, match="idle made no progress for 0.5 s"):
+    with pytest.raises(Fault, match=r"idle made no progress for 0\.5 s"):
         attempt([sys.executable, "-c", IDLE, str(told)], {}, "idle", idle_s=0.5)
     deadline = time.monotonic() + 10
     while _lives(int(told.read_text())):
@@ -38,7 +38,7 @@ def test_what_does_nothing_is_ended_with_what_it_started(tmp_path: Path) -> None
 
 
 def test_what_takes_too_long_is_ended() -> None:
-    with pytest.raises(Fault, match="busy did not end in 0.3 s"):
+    with pytest.raises(Fault, match=r"busy did not end in 0\.3 s"):
         attempt([sys.executable, "-c", BUSY], {}, "busy", limit_s=0.3, idle_s=0.4)
 
 
