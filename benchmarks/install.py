@@ -5,8 +5,8 @@
 The hosts are test hosts of this machine (docs/test-hosts.md), so all of them share its cores. The
 app does nothing and is enabled for clusters: what is installed is its runtime with Dask. The
 manager has collected the wheels before. Times are wall seconds, medians of the rounds with their
-spread, the sides in turns. Aims: fresh within 1.5 of the floor; on 8 hosts unchanged in 0.5 s, in 0.2 s over
-connections that the daemon still holds.
+spread, the sides in turns. Aims: fresh within 1.5 of the floor; on 8 hosts unchanged in 0.5 s, in
+0.2 s over connections that the daemon still holds.
 
 floor      the content of the same wheels, as one compressed stream over OpenSSH to each host at the
            same time, unpacked there by tar
