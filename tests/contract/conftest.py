@@ -49,6 +49,18 @@ class {manager}Worker:
 """
 
 
+LABS = {
+    "lab": "[[toy]]\nid = 'one'\nC = 'print(1)'\n[[toy]]\nid = 'two'\ndeps = ['one']\nC = 'pass'\n",
+    "failing_lab": (
+        "[[toy]]\nid = 'good'\nC = 'pass'\n[[toy]]\nid = 'bad'\nC = 'raise SystemExit(3)'\n"
+    ),
+    "stale_lab": "[[toy]]\nC = 'pass'\nagi = { app = 'toy_project', kind = 'run', settings = '0',"
+    " api = 'agi.snippet.v1' }\n",
+    "untidy_lab": "[[toy\n",
+    "mistaken_lab": "[[toy]]\nQ = 'q'\nC = 7\n",
+}
+
+
 @dataclass(frozen=True)
 class Method:
     """A row of the table."""
@@ -174,13 +186,16 @@ class World:
         """The value with its ``{words}`` filled in.
 
         ``{fresh}`` is a name that was never used, ``{nearby}`` the address of a host that was
-        never enrolled, ``{doomed}`` one that was enrolled just now.
+        never enrolled, ``{doomed}`` one that was enrolled just now, ``{spare_step}`` a step of the
+        lab made for this.
         """
         number = next(self._numbers)
         nearby = f"127.5.{number // 250}.{number % 250 + 1}"
         words = {**self.words, "fresh": f"fresh{number}", "nearby": nearby}
         if "{doomed}" in str(value):
             words["doomed"] = self.enrol(f"127.6.{number // 250}.{number % 250 + 1}")
+        if "{spare_step}" in str(value):
+            words["spare_step"] = self._spare_step(words["fresh"])
         return self._filled(value, words)
 
     def enrol(self, address: str, **fields: str) -> str:
@@ -222,6 +237,11 @@ class World:
         finally:
             store.close()
 
+    def _spare_step(self, name: str) -> str:
+        request = {"name": self.words["lab"], "step": {"id": f"spare-{name}", "code": "pass"}}
+        self.wire.call("PipelineService.AddPipelineStep", request)
+        return f"spare-{name}"
+
     def _filled(self, value: Any, words: Mapping[str, str]) -> Any:
         match value:
             case str():
@@ -251,6 +271,7 @@ class GatedRun:
 _WATCHES = {
     "runs/": "RunService.WatchRun",
     "installations/": "InstallationService.WatchInstallation",
+    "pipelineRuns/": "PipelineRunService.WatchPipelineRun",
 }
 
 
@@ -347,8 +368,31 @@ def world(
     authorize = {"name": "hosts/127.4.0.1", "password": PASSWORD}
     wire.call("HostService.AuthorizeHost", authorize)
     world.words |= {"app": app, "installation": installation.name, "run": run.name}
-    world.words |= {"plan": plan.name, "plan_id": plan.name.partition("@")[0]}
+    edited = plan.name.partition("@")[0]
+    for edit in ({"pin": {"partitions": ["p0"]}}, {"undo": {"revision": 1}}):
+        wire.call("PlanService.EditPlan", {"name": edited, "edits": [edit]})
+    world.words |= {"plan": plan.name, "plan_id": edited, "edited": edited}
+    rendered = {"app": app, "kind": "KIND_RUN"}
+    world.words["snippet"] = wire.call("SnippetService.RenderSnippet", rendered).text
+    _add_labs(world, scratch)
     return world
+
+
+def _add_labs(world: World, scratch: Path) -> None:
+    """Files of steps, and executions of two of them; one failed."""
+    for name, text in LABS.items():
+        path = scratch / f"{name}.toml"
+        path.write_text(text)
+        world.words[name] = str(path)
+    for _ in range(3):
+        for word, lab, steps in (
+            ("pipeline_run", "lab", ["one"]),
+            ("failed_pipeline_run", "failing_lab", []),
+        ):
+            asked = {"file": world.words[lab], "steps": steps}
+            run = world.wire.call("PipelineRunService.StartPipelineRun", asked)
+            world.settle(run)
+            world.words[word] = run.name
 
 
 @pytest.fixture

@@ -19,7 +19,10 @@ REPOSITORY = Path(__file__).parents[2]
 INPUT = "tests/e2e/test_bad_input.py"
 APPS = "tests/e2e/test_bad_apps.py"
 DAEMONS = "tests/e2e/test_bad_daemons.py"
+HOSTS = "packages/agi-daemon/tests/test_hosts.py"
 DISKS = "tests/e2e/test_bad_disks.py"
+PIPELINES = "tests/e2e/test_pipelines.py"
+LAB = "packages/agi-daemon/tests/test_lab_steps.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
 SSH = "packages/agi-daemon/tests/ssh/test_ssh_transport.py"
 WAYS = "packages/agi-daemon/tests/ssh/test_ssh_ways.py"
@@ -35,6 +38,8 @@ PROVOKED = {
     "SELECTION_INVALID": f"{INPUT}::test_hosts_that_do_not_fit_or_are_unknown",
     "REQUEST_INVALID": f"{INPUT}::test_arguments_that_cannot_be_given",
     "PLAN_INVALID": f"{APPS}::test_a_manager_that_names_no_partitions",
+    "PIPELINE_SYNTAX": f"{LAB}::test_what_is_no_file_of_steps_is_said",
+    "PIPELINE_INVALID": f"{LAB}::test_what_cannot_be_used_is_said_with_its_line",
     # What was named does not exist.
     "NOT_FOUND": f"{INPUT}::test_settings_that_cannot_be_edited_without_harm",
     "APP_NOT_FOUND": f"{INPUT}::test_an_app_that_nobody_knows",
@@ -42,12 +47,20 @@ PROVOKED = {
     "PLAN_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "INSTALLATION_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "HOST_NOT_FOUND": f"{INPUT}::test_hosts_that_do_not_fit_or_are_unknown",
+    "PIPELINE_NOT_FOUND": f"{LAB}::test_what_is_no_file_of_steps_is_said",
+    "STEP_NOT_FOUND": f"{PIPELINES}::test_names_of_what_is_not_there",
+    "PIPELINE_RUN_NOT_FOUND": f"{PIPELINES}::test_names_of_what_is_not_there",
     # The state of things does not allow it.
     "REFUSED": f"{TRANSPORT}::test_a_command_that_is_not_there_is_refused",
     "NOT_INSTALLED": f"{INPUT}::test_sources_that_are_not_installed",
     "MODE_NOT_RUNNABLE": f"{INPUT}::test_a_mode_that_cannot_be_run_here",
     "PLAN_STALE": f"{INPUT}::test_a_plan_that_was_made_for_something_else",
+    "HOST_DRAINED": f"{HOSTS}::test_a_drained_host_keeps_what_it_has_and_gets_nothing_new",
+    "HOST_IN_USE": f"{HOSTS}::test_a_host_that_is_used_stays_and_says_by_what",
     "PYTHON_MISMATCH": f"{INPUT}::test_declarations_that_cannot_be_used",
+    "STEP_STALE": f"{PIPELINES}::test_a_stale_step_says_field_by_field_what_changed",
+    "SNIPPET_STALE": f"{PIPELINES}::test_the_path_from_settings_to_history",
+    "SNIPPET_API_UNKNOWN": f"{PIPELINES}::test_a_snippet_of_another_api_is_refused",
     # Somebody else was first.
     "CONFLICT": "packages/agi-env/tests/test_publish.py::test_an_older_runner_does_not_publish",
     "ETAG_MISMATCH": f"{INPUT}::test_settings_that_cannot_be_edited_without_harm",
@@ -71,6 +84,9 @@ PROVOKED = {
     "DISK_FULL": f"{DISKS}::test_a_full_disk_refuses_and_harms_nothing",
     "OUTPUT_TOO_LARGE": f"{APPS}::test_a_partition_that_fails_leaves_the_others_results",
     # The app.
+    "STEP_FAILED": f"{PIPELINES}::test_a_failing_step_of_a_serial_pipeline",
+    "STEP_TIMEOUT": f"{PIPELINES}::test_a_step_has_a_time_limit",
+    "STEP_INTERRUPTED": f"{PIPELINES}::test_other_code_that_is_lost_is_never_repeated",
     "APP_FAILED": f"{APPS}::test_a_worker_that_cannot_begin_or_end",
     "APP_INVALID": f"{INPUT}::test_a_folder_that_is_half_an_app",
     "APP_IMPORT_FAILED": f"{APPS}::test_an_app_that_cannot_be_imported_or_lacks_a_part",

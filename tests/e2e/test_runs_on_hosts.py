@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts.cluster import Cluster
 
 from agi_cluster.client.sync import Client
 from agi_cluster.model.event import Event
@@ -17,6 +18,8 @@ from agi_cluster.model.run import Run, RunState
 from agi_cluster.model.selection import Selection
 from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_env.mode import Mode
+from hosts.cluster import Cluster
+from hosts.faults.storage import share_is_another, share_read_only
 
 DEADLINE_S = 90.0
 LEASE_S = 2.0
@@ -24,6 +27,8 @@ LEASE_S = 2.0
 WORKER = """\
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from agi_env import BaseWorker
@@ -34,6 +39,7 @@ class {manager}Worker(BaseWorker):
         gate = Path(self.args.get("gate") or "/")
         while partition.payload >= int(self.args.get("waiting", 1000)) and not gate.exists():
             time.sleep(0.01)
+        print("number", partition.payload, "is on", socket.gethostname())
         (out / "where.txt").write_text(socket.gethostname())
         return {{"number": partition.payload, "host": socket.gethostname()}}
 
@@ -129,9 +135,7 @@ def test_the_scheduler_may_be_any_host(client: Client, hosts: Cluster, app: str)
     assert meeting.data["address"].startswith(f"tls://{hosts[2].address}:")
 
 
-def test_the_managers_own_address_is_a_scheduler(
-    client: Client, hosts: Cluster, app: str
-) -> None:
+def test_the_managers_own_address_is_a_scheduler(client: Client, hosts: Cluster, app: str) -> None:
     ours = selection(hosts, 0, scheduler=hosts.manager)
     run_id = start(client, app, ours, parts=2)
     assert succeeded(client, run_id).result["hosts"] == ["host1"]
@@ -181,9 +185,7 @@ def test_a_host_that_loses_its_power_loses_no_partition(
     assert run.result["hosts"][0] == "host1"
 
 
-def test_a_run_outlives_the_host_of_its_scheduler(
-    client: Client, hosts: Cluster, app: str
-) -> None:
+def test_a_run_outlives_the_host_of_its_scheduler(client: Client, hosts: Cluster, app: str) -> None:
     gate = hosts.share / "gate-scheduler"
     chosen = selection(hosts, 0, 1, scheduler=hosts[3].address)
     run_id = start(client, app, chosen, parts=6, waiting=4, gate=str(gate))
@@ -219,8 +221,6 @@ def test_a_killed_daemon_takes_a_run_on_hosts_up_again(
 def test_a_share_that_is_another_one_is_refused_before_anything_starts(
     client: Client, hosts: Cluster, app: str
 ) -> None:
-    from hosts.faults.storage import share_is_another, share_read_only
-
     for fault, code in ((share_is_another, "SHARE_"), (share_read_only, "SHARE_READ_ONLY")):
         broken = hosts[1].fault(fault)
         run = settle(client, start(client, app, selection(hosts, 0, 1), parts=2))
@@ -234,8 +234,9 @@ def test_a_share_that_is_another_one_is_refused_before_anything_starts(
 def test_logs_of_all_hosts_are_read(client: Client, hosts: Cluster, app: str) -> None:
     run_id = start(client, app, selection(hosts, 0, 1), parts=4)
     succeeded(client, run_id)
-    names = {file for file, _ in client.read_run_log(run_id)}
-    assert names is not None
+    text = "".join(piece for _, piece in client.read_run_log(run_id))
+    for name in ("host1", "host2"):
+        assert f"is on {name}\n" in text
 
 
 def test_nothing_is_left_on_any_host(client: Client, hosts: Cluster, app: str) -> None:
@@ -245,3 +246,40 @@ def test_nothing_is_left_on_any_host(client: Client, hosts: Cluster, app: str) -
         while "agi_env" in (left := host.run("ps", "-eo", "pid,args").stdout):
             assert time.monotonic() < deadline, left
             time.sleep(0.2)
+
+
+SNIPPET = """\
+import asyncio
+
+from agi_cluster.agi_distributor import AGI
+from agi_env import AgiEnv
+
+
+async def main():
+    app_env = AgiEnv(app={app!r}, verbose=1)
+    workers = {workers!r}
+    result = await AGI.run(app_env, scheduler={scheduler!r}, workers=workers, mode=4)
+    print(result)
+    print(result.data["hosts"], result.data["sum"])
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_snippet_of_two_workers_and_a_scheduler_runs_as_it_is_written(
+    daemon: RunningDaemon, hosts: Cluster, app: str, tmp_path: Path
+) -> None:
+    workers = {hosts[0].address: 1, hosts[1].address: 1}
+    program = tmp_path / "snippet.py"
+    program.write_text(SNIPPET.format(app=app, workers=workers, scheduler=hosts.manager))
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env=daemon.env,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "['host1', 'host2'] 1"

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
+from attrs import evolve
 
 from agi_cluster.model.host import Host, HostState
+from agi_cluster.model.installation import Installation, InstallationState
+from agi_daemon.hosts.host_users import users_of
 from agi_daemon.hosts.hosts import Hosts
+from agi_daemon.install import installation_store
+from agi_daemon.install.installation_store import InstallationRecord
 from agi_daemon.store.codec import dump
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
@@ -32,6 +38,7 @@ from agi_env.errors import (
     HostUnreachableError,
     RequestInvalidError,
 )
+from agi_env.mode import Mode
 
 A = HostKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"a" * 32)
 B = HostKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"b" * 32)
@@ -399,3 +406,27 @@ async def test_every_spelling_of_an_address_is_one_host(hosts: Hosts) -> None:
     await ready(hosts, "fd00:213:0:0:0:0:0:1")
     assert (await hosts.get_host("FD00:213::1")).address == "fd00:213::1"
     assert [host.address for host in (await hosts.list_hosts()).items] == [HERE, "fd00:213::1"]
+
+
+async def test_runs_and_installations_that_are_not_settled_use_their_hosts(
+    kept: Kept,
+) -> None:
+    store = kept.store
+    installation = Installation(
+        id="i1",
+        app="toy_project",
+        state=InstallationState.INSTALLING,
+        modes_enabled=Mode(4),
+        create_time=datetime.now(UTC),
+    )
+    record = InstallationRecord(
+        installation=installation, app_path="/toy", hosts=("h1",), upgrade=False
+    )
+    await store.write(lambda tx: installation_store.insert(tx, record))
+    assert store.read(lambda db: users_of(db, "h1")) == ["installations/i1"]
+    assert store.read(lambda db: users_of(db, "h2")) == []
+    settled = evolve(installation, state=InstallationState.FAILED)
+    await store.write(
+        lambda tx: installation_store.update(tx, evolve(record, installation=settled))
+    )
+    assert store.read(lambda db: users_of(db, "h1")) == []

@@ -281,5 +281,9 @@ def test_a_partition_that_was_moved_waits_in_its_new_slot() -> None:
     moved = {"seq": 2, "t": 1.0, "epoch": 1, "kind": "partition_moved", "id": "p1"}
     places = {"from_slot": 0, "to_slot": 1, "reason": "its connection broke"}
     absorbed = absorb(record(), {**moved, **places}, PLACES, RUNNING)
-    assert absorbed.partition == evolve(RUNNING, state=PartitionState.WAITING, slot=1)
+    waiting = evolve(RUNNING, state=PartitionState.WAITING, slot=1)
+    assert absorbed.partition == evolve(waiting, moved_because="its connection broke")
+    home = {**moved, "from_slot": 1, "to_slot": 0, "reason": "slot 0 is there"}
+    back = absorb(record(), home, PLACES, absorbed.partition).partition
+    assert back == evolve(waiting, slot=PLACES["p1"].slot)
     assert absorbed.record.run.progress.running == 0

@@ -34,6 +34,11 @@ def plans() -> list[str]:
     return _names(lambda client: (plan.name for plan in client.list_plans().items))
 
 
+def pipeline_runs() -> list[str]:
+    """The ids of the latest executions of pipelines."""
+    return _names(lambda client: (run.id for run in client.list_pipeline_runs().items))
+
+
 def _names(ask: Callable[[Client], Iterable[str]]) -> list[str]:
     from agi_cli.session import connect  # noqa: PLC0415 - it takes its annotations from options
 

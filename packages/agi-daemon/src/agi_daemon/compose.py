@@ -8,12 +8,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from attrs import frozen
 
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_cluster.model.services import (
     AppService,
     DaemonService,
     DoctorService,
     HostService,
     InstallationService,
+    PipelineRunService,
+    PipelineService,
     PlanService,
     ReleaseService,
     RunService,
@@ -32,6 +35,13 @@ from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
 from agi_daemon.install.releases import Releases
+from agi_daemon.pipelines.driver import PipelineParts
+from agi_daemon.pipelines.links import Links
+from agi_daemon.pipelines.pipeline_runs import PipelineRuns
+from agi_daemon.pipelines.pipelines import Pipelines
+from agi_daemon.pipelines.reconciler import PipelineReconciler
+from agi_daemon.planning.calls import Calls
+from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
@@ -41,6 +51,7 @@ from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.runs.run_traces import RunTraces
 from agi_daemon.runs.runs import Runs
 from agi_daemon.settings import DaemonSettings
+from agi_daemon.snippets.origins import Origins
 from agi_daemon.snippets.renderer import Snippets
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
@@ -59,6 +70,8 @@ class Services:
     plans: PlanService | None = None
     runs: RunService | None = None
     snippets: SnippetService | None = None
+    pipelines: PipelineService | None = None
+    pipeline_runs: PipelineRunService | None = None
     hosts: HostService | None = None
     doctor: DoctorService | None = None
 
@@ -91,7 +104,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         hosts.users = lambda address: store.read(lambda db: users_of(db, address))
         installer = Installer(settings.state, idle_s=settings.install_idle)
         builds = Builds(installer, hosts.transport)
-        plans = Plans(store, requests, apps, hosts, builds)
+        plans = Plans(
+            store=store,
+            requests=requests,
+            calls=Calls(apps, hosts),
+            builds=builds,
+            drafting=Drafting(store, hosts),
+            drained=hosts.drained,
+        )
         installations = Installations(
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
         )
@@ -108,8 +128,20 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         reconciler = Reconciler(parts)
         runs = Runs(parts, apps, requests, reconciler)
         records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
+        origins = Origins(store, apps, hosts)
+        pipelines = Pipelines(store, requests, origins)
+        pipeline_parts = PipelineParts(
+            store=store,
+            events=events,
+            transport=hosts.transport(THIS_MACHINE),
+            links=Links(store=store, runs=runs, plans=plans, installations=installations),
+            folder=settings.state / "pipelines",
+            address=settings.address,
+        )
+        pipeline_reconciler = PipelineReconciler(pipeline_parts)
         installations.adopt()
         reconciler.adopt()
+        pipeline_reconciler.adopt()
         try:
             yield Services(
                 daemon=ThisDaemon(
@@ -131,11 +163,16 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 ),
                 plans=plans,
                 runs=runs,
-                snippets=Snippets(store, apps),
+                snippets=Snippets(origins),
+                pipelines=pipelines,
+                pipeline_runs=PipelineRuns(
+                    pipeline_parts, requests, pipelines, pipeline_reconciler
+                ),
                 hosts=hosts,
                 doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
             )
         finally:
+            await pipeline_reconciler.aclose()
             await reconciler.aclose()
             await installations.aclose()
             await hosts.aclose()

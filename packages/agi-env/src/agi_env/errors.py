@@ -138,6 +138,20 @@ class PlanInvalidError(InvalidInputError):
     advice = "Make a new plan with `agi distribute APP`"
 
 
+class PipelineSyntaxError(InvalidInputError):
+    """A ``lab_steps.toml`` is not TOML."""
+
+    code = "PIPELINE_SYNTAX"
+    advice = "Mend the file at this line; it was left as it is"
+
+
+class PipelineInvalidError(InvalidInputError):
+    """A step in a ``lab_steps.toml`` has a value that cannot be used."""
+
+    code = "PIPELINE_INVALID"
+    advice = "Correct it in the file at this line; the file was left as it is"
+
+
 class NotFoundError(AgiError):
     """What was named does not exist."""
 
@@ -185,6 +199,27 @@ class HostNotFoundError(NotFoundError):
 
     code = "HOST_NOT_FOUND"
     advice = "`agi hosts list` shows the known hosts; this machine is 127.0.0.1"
+
+
+class PipelineNotFoundError(NotFoundError):
+    """There is no such file of steps, or no such module in it."""
+
+    code = "PIPELINE_NOT_FOUND"
+    advice = "`agi pipeline add SCRIPT` begins one"
+
+
+class StepNotFoundError(NotFoundError):
+    """A pipeline has no such step."""
+
+    code = "STEP_NOT_FOUND"
+    advice = "`agi pipeline show` shows the steps"
+
+
+class PipelineRunNotFoundError(NotFoundError):
+    """No execution of a pipeline has this name."""
+
+    code = "PIPELINE_RUN_NOT_FOUND"
+    advice = "`agi pipeline history` shows the executions"
 
 
 class RefusedError(AgiError):
@@ -276,6 +311,27 @@ class ShareStaleError(ShareError):
 
     code = "SHARE_STALE"
     advice = "Mount it anew on HOST: `ssh HOST umount -l SHARE`, then mount it as before"
+
+
+class StepStaleError(RefusedError):
+    """What a step was rendered from has changed since."""
+
+    code = "STEP_STALE"
+    advice = "`agi pipeline refresh` renders it anew; --allow-stale runs it as it is"
+
+
+class SnippetStaleError(RefusedError):
+    """What a snippet was rendered from has changed since."""
+
+    code = "SNIPPET_STALE"
+    advice = "Render it again with `agi snippet`"
+
+
+class SnippetApiError(RefusedError):
+    """A snippet is written against another version of the API."""
+
+    code = "SNIPPET_API_UNKNOWN"
+    advice = "Render it again with `agi snippet`, or use a daemon of its version"
 
 
 class ConflictError(AgiError):
@@ -525,6 +581,27 @@ class WorkersLostError(AppError):
 
     code = "WORKERS_LOST"
     advice = "`agi runs logs RUN` shows what they said last"
+
+
+class StepFailedError(AppError):
+    """The process of a step did not exit with 0."""
+
+    code = "STEP_FAILED"
+    advice = "`agi pipeline logs` shows what it printed; `agi pipeline resume` goes on from it"
+
+
+class StepTimeoutError(StepFailedError):
+    """A step ran longer than it may."""
+
+    code = "STEP_TIMEOUT"
+    advice = "Raise automation.timeout of the step"
+
+
+class StepInterruptedError(StepFailedError):
+    """The process of a step was lost in a crash, and what it did is not known."""
+
+    code = "STEP_INTERRUPTED"
+    advice = "See what it has done; `agi pipeline resume` executes it again"
 
 
 class CancelledRunError(AgiError):

@@ -26,7 +26,8 @@ from agi_cli.options import (
 from agi_cli.reporting import report
 from agi_cli.session import session_of
 from agi_cli.views.run import run_report
-from agi_cluster.model.requests import StartRun
+from agi_cluster.model.requests import StalePlan, StartRun
+from agi_env.errors import RequestInvalidError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -47,6 +48,14 @@ def run(
             metavar="NAME", help="Execute this plan instead of a new one.", autocompletion=plans
         ),
     ] = "",
+    proceed: Annotated[
+        bool,
+        typer.Option("--proceed", help="Execute the plan as it was made, whatever has changed."),
+    ] = False,
+    rebase: Annotated[
+        bool,
+        typer.Option("--rebase", help="Execute a new plan with the pins and moves of the plan."),
+    ] = False,
     no_install: NoInstall = False,
     release: ReleaseDigest = "",
     detach: Annotated[
@@ -71,6 +80,7 @@ def run(
         no_install=no_install,
         release=release,
         verbose=verbose,
+        stale_plan=_stale_plan(plan, proceed=proceed, rebase=rebase),
     )
     with session.client() as client:
         accepted = client.start_run(request, validate_only=dry_run)
@@ -80,3 +90,16 @@ def run(
                 session.say(f"`agi runs watch {accepted.id}` follows it")
             return
         report(session, client, follow_run(session, client, accepted, verbose), output)
+
+
+def _stale_plan(plan: str, *, proceed: bool, rebase: bool) -> StalePlan | None:
+    """What to do with a plan where something has changed since it was made.
+
+    Raises:
+        RequestInvalidError: Both are asked for, or there is no plan.
+    """
+    if (proceed or rebase) and (not plan or (proceed and rebase)):
+        raise RequestInvalidError(
+            "--proceed and --rebase go with --plan, one of them", where="agi run"
+        )
+    return StalePlan.PROCEED if proceed else StalePlan.REBASE if rebase else None

@@ -17,6 +17,13 @@ STATE_STYLES = {
     "KEY_CHANGED": "bold red",
     "UNUSABLE": "bold red",
     "CANCELLED": "yellow",
+    "CURRENT": "green",
+    "STALE": "yellow",
+    "SKIPPED": "green",
+    "INTERRUPTED": "bold red",
+    "BLOCKED": "yellow",
+    "LEFT_OUT": "dim",
+    "UNTRACKED": "dim",
 }
 """Settled states; those that move are cyan."""
 

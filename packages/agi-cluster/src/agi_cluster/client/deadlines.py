@@ -15,6 +15,7 @@ class Pace(Enum):
     HOST = "host"
     PLAN = "plan"
     LOG = "log"
+    FOLLOW = "follow"
 
 
 @frozen(kw_only=True)
@@ -29,6 +30,8 @@ class Deadlines:
     """Making a plan installs what is missing and runs the app's own code."""
     log: float = 600.0
     """Reading a log to its end."""
+    follow: float = 86_400.0
+    """Reading a log while it is written."""
     answer: float = 10.0
     """How long a call is tried again while nobody answers at the address; 0: tried once."""
     watch: float = 60.0
@@ -41,3 +44,7 @@ class Deadlines:
 
 
 DEFAULT = Deadlines()
+
+IN_A_STEP = Deadlines(read=3600, change=3600, plan=3600, answer=3600, watch=86_400)
+"""Those of a pipeline's step: it outlives its daemon, and waits for the next one. How long it may
+take in all is the pipeline's to say."""

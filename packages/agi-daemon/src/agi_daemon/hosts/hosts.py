@@ -218,6 +218,10 @@ class Hosts:
         """The cores of a host; 0 also for one that is not there any more."""
         return self.cores(address) if known_as(address) in self._book else 0
 
+    def drained(self) -> frozenset[str]:
+        """The hosts on which nothing new is placed."""
+        return frozenset(record.address for record in self._book if record.host.drained)
+
     def admit(self, addresses: Iterable[str]) -> None:
         """See that something new may be placed on all of these hosts.
 

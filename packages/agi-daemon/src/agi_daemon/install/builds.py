@@ -96,6 +96,20 @@ class Builds:
             outcomes=(*worker.hosts, *(each for each in manager.hosts if each not in worker.hosts)),
         )
 
+    async def manager(self, app_path: str, hosts: Sequence[str], *, modes_enabled: Mode) -> str:
+        """The path of the manager's build on this machine, which is not made; hosts stay alone.
+
+        Raises:
+            NotInstalledError: It is missing.
+        """
+        app = App.at(Path(app_path))
+        role = Role.WORKER if THIS_MACHINE in hosts and needs_one_build(app) else Role.MANAGER
+        found = await self.install(
+            app, [THIS_MACHINE], role, modes_enabled=modes_enabled, realise=False
+        )
+        _raise_first(found)
+        return _path(found.hosts[0])
+
     async def install(
         self,
         app: App,
@@ -145,6 +159,14 @@ class Builds:
             ReleaseNotFoundError: None is kept.
         """
         return self._installer.kept.find(app, digest)
+
+    def digest_of(self, app: App, release: str) -> str:
+        """The digest of a kept release, given its beginning; empty for none.
+
+        Raises:
+            ReleaseNotFoundError: None is kept.
+        """
+        return self.kept(app, release).release.digest if release else ""
 
     async def _manager(
         self, app: App, worker: Installed, modes_enabled: Mode, release: str, *, realise: bool

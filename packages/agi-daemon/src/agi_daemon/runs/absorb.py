@@ -105,7 +105,10 @@ def _partition(
         slot=place.slot,
     )
     if kind == "partition_moved":
-        return evolve(known, slot=int(entry["to_slot"]), state=PartitionState.WAITING)
+        target = int(entry["to_slot"])
+        because = "" if target == place.slot else str(entry.get("reason", ""))
+        waiting = PartitionState.WAITING
+        return evolve(known, slot=target, state=waiting, moved_because=because)
     known = evolve(known, slot=int(entry["slot"]), attempts=int(entry["attempt"]))
     if kind == "partition_started":
         begun = datetime.fromtimestamp(float(entry["t"]), tz=UTC)
@@ -211,6 +214,7 @@ def _slots(slots: tuple[RunSlot, ...], partition: RunPartition) -> tuple[RunSlot
             partitions=slot.partitions + 1,
             busy_seconds=slot.busy_seconds + partition.seconds,
             cpu_seconds=slot.cpu_seconds + partition.cpu_seconds,
+            weight=slot.weight + partition.weight,
         )
         if slot.index == partition.slot
         else slot

@@ -12,6 +12,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from agi_cluster.model.plan import Plan
+from agi_cluster.model.requests import CreatePlan, StalePlan
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
@@ -160,17 +162,10 @@ class RunDriver:
 
     async def _plan(self) -> None:
         record = self._record
-        if record.run.plan:
-            content = self._parts.plans.content(record.run.plan)
-        else:
-            making = asyncio.create_task(
-                self._parts.plans.make(record.resolution, record.manager_build),
-                name=f"plan for {record.run.id}",
-            )
-            if not await self._unless_stopped(making):
-                return
-            content = making.result()
-        plan = content.plan
+        planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
+        if not await self._unless_stopped(planning):
+            return
+        plan = planning.result()
         run = evolve(
             record.run,
             plan=plan.name,
@@ -179,8 +174,16 @@ class RunDriver:
             progress=RunProgress(total=plan.partition_count, weight_total=plan.total_weight),
         )
         self._record = evolve(self._record, run=run)
-        data = {"plan": plan.name, "partitions": plan.partition_count}
+        data = {"plan": plan.name, "partitions": plan.partition_count, "change": plan.change}
         await self._move(RunState.STARTING, [Fact(kind="planned", data=data)])
+
+    async def _planned(self, record: RunRecord) -> Plan:
+        """The plan to execute: the one that was named, a new one, or a new one with its edits."""
+        plans, resolution, build = self._parts.plans, record.resolution, record.manager_build
+        call = record.call or CreatePlan(app=resolution.app)
+        if record.run.plan and record.stale_plan is not StalePlan.REBASE:
+            return await plans.confirm(record.run.plan, resolution, build, record.stale_plan)
+        return await plans.make(evolve(call, rebase=record.run.plan), resolution, build)
 
     async def _start(self) -> None:
         """Write the run's directories; after a move, only the new runner's, with the journal."""

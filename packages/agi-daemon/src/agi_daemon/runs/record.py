@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve, field, frozen
 
+from agi_cluster.model.requests import CreatePlan, StalePlan
 from agi_cluster.model.run import Run, RunState
 from agi_daemon.apps.resolution import Resolution
 
@@ -29,6 +30,10 @@ class RunRecord:
     no_install: bool = False
     release: str = ""
     """The digest of the kept release that is to be run; empty: that of the current sources."""
+    call: CreatePlan | None = None
+    """What the call said itself of its plan; None in runs of earlier versions."""
+    stale_plan: StalePlan | None = None
+    """What to do where the plan that was named is not up to date."""
     builds: dict[str, str] = field(factory=dict)
     """The path of the worker's build on each host, once it is there."""
     manager_build: str = ""

@@ -18,6 +18,10 @@ from agi_cluster.api.v1 import (
     hosts_pb2_grpc,
     installations_pb2,
     installations_pb2_grpc,
+    pipeline_runs_pb2,
+    pipeline_runs_pb2_grpc,
+    pipelines_pb2,
+    pipelines_pb2_grpc,
     plans_pb2,
     plans_pb2_grpc,
     releases_pb2,
@@ -34,6 +38,8 @@ from agi_daemon.servicers.daemon import DaemonServicer
 from agi_daemon.servicers.doctor import DoctorServicer
 from agi_daemon.servicers.hosts import HostServicer
 from agi_daemon.servicers.installations import InstallationServicer
+from agi_daemon.servicers.pipeline_runs import PipelineRunServicer
+from agi_daemon.servicers.pipelines import PipelineServicer
 from agi_daemon.servicers.plans import PlanServicer
 from agi_daemon.servicers.releases import ReleaseServicer
 from agi_daemon.servicers.runs import RunServicer
@@ -73,6 +79,14 @@ def _offered(services: Services) -> Iterator[tuple[Any, Any, Any]]:
         yield RunServicer(services.runs), runs_pb2, runs_pb2_grpc
     if services.snippets is not None:
         yield SnippetServicer(services.snippets), snippets_pb2, snippets_pb2_grpc
+    if services.pipelines is not None:
+        yield PipelineServicer(services.pipelines), pipelines_pb2, pipelines_pb2_grpc
+    if services.pipeline_runs is not None:
+        yield (
+            PipelineRunServicer(services.pipeline_runs),
+            pipeline_runs_pb2,
+            pipeline_runs_pb2_grpc,
+        )
     if services.hosts is not None:
         yield HostServicer(services.hosts), hosts_pb2, hosts_pb2_grpc
     if services.doctor is not None:
