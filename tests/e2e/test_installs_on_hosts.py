@@ -236,7 +236,10 @@ def test_a_build_that_hangs_is_ended_with_all_its_processes(
 
 @pytest.mark.parametrize(
     "fault",
-    [cut_when(f"{ROOTS}/*/tmp/*/manifest.json"), cut_when(f"{ROOTS}/*/tmp/*/pyvenv.cfg")],
+    [
+        cut_when(f"{ROOTS}/*/tmp/*/lib/*/site-packages/agi_env"),
+        cut_when(f"{ROOTS}/*/tmp/*/pyvenv.cfg"),
+    ],
     ids=["between_start_and_answer", "in_the_middle"],
 )
 def test_a_connection_that_is_cut_is_made_again(

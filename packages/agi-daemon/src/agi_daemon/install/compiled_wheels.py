@@ -112,7 +112,7 @@ def _command(folder: Path) -> list[str]:
 
 
 def _with_bytecode(wheel: Path, folder: Path) -> bytes:
-    """The wheel's bytes with its bytecode; equal wheels give equal bytes."""
+    """The wheel's bytes with its bytecode, in an order that does not change."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
         record = next(name for name in old.namelist() if name.endswith(".dist-info/RECORD"))
