@@ -81,4 +81,5 @@ class HostPruning:
 class Pruning:
     """What was removed, or would be."""
 
+    id: str = ""
     hosts: tuple[HostPruning, ...]

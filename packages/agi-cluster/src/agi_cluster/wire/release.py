@@ -15,7 +15,7 @@ from agi_cluster.model.release import (
 )
 from agi_cluster.wire.errors import error_from_wire, error_to_wire
 from agi_cluster.wire.message import checked
-from agi_cluster.wire.name import app_reference
+from agi_cluster.wire.name import app_reference, resource_id
 from agi_cluster.wire.state import enum_from_wire, enum_to_wire
 from agi_cluster.wire.time import time_from_wire, time_to_wire
 from agi_env.mode import Mode
@@ -71,12 +71,17 @@ def prune_releases_from_wire(request: pb.PruneReleasesRequest) -> PruneReleases:
 
 def pruning_to_wire(pruning: Pruning) -> pb.Pruning:
     """What was removed, as a message."""
-    return pb.Pruning(hosts=[_host_to_wire(host) for host in pruning.hosts])
+    return pb.Pruning(
+        name=f"prunings/{pruning.id}", hosts=[_host_to_wire(host) for host in pruning.hosts]
+    )
 
 
 def pruning_from_wire(pruning: pb.Pruning) -> Pruning:
     """What was removed, in a message."""
-    return Pruning(hosts=tuple(_host_from_wire(host) for host in pruning.hosts))
+    return Pruning(
+        id=resource_id("prunings", pruning.name),
+        hosts=tuple(_host_from_wire(host) for host in pruning.hosts),
+    )
 
 
 def _host_to_wire(host: HostPruning) -> pb.HostPruning:

@@ -25,6 +25,7 @@ from agi_daemon.install.on_host import PRUNE
 from agi_daemon.install.release import changed_inputs
 from agi_daemon.install.resolution import Role
 from agi_daemon.install.stored_wheels import prune_manager
+from agi_daemon.resource_id import new_id
 from agi_daemon.store import pages
 from agi_daemon.store.codec import dump, load, structured
 from agi_daemon.store.requests import Claim, Requests
@@ -105,7 +106,7 @@ class Releases:
         hosts = await asyncio.gather(
             *(self._pruned_host(request, address, remove=remove) for address in addresses)
         )
-        return Pruning(hosts=tuple(hosts))
+        return Pruning(id=new_id("pruning"), hosts=tuple(hosts))
 
     async def _pruned_host(
         self, request: PruneReleases, address: str, *, remove: bool

@@ -26,7 +26,7 @@ from agi_cluster.api.v1 import common_pb2 as agi__cluster_dot_api_dot_v1_dot_com
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!agi_cluster/api/v1/releases.proto\x12\x06\x61gi.v1\x1a\x1f\x61gi_cluster/api/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x07Release\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x15\n\rmodes_enabled\x18\x04 \x01(\x05\x12\x30\n\x0cinstall_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\x12\x16\n\x0e\x63hanged_inputs\x18\x07 \x03(\t\"L\n\x13ListReleasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x14ListReleasesResponse\x12!\n\x08releases\x18\x01 \x03(\x0b\x32\x0f.agi.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x96\x01\n\x14PruneReleasesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05hosts\x18\x02 \x03(\t\x12\x11\n\x04keep\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bunused_days\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x07\n\x05_keepB\x0e\n\x0c_unused_days\"-\n\x07Pruning\x12\"\n\x05hosts\x18\x01 \x03(\x0b\x32\x13.agi.v1.HostPruning\"\x80\x01\n\x0bHostPruning\x12\x0c\n\x04host\x18\x01 \x01(\t\x12#\n\x07removed\x18\x02 \x03(\x0b\x32\x12.agi.v1.PrunedItem\x12 \n\x04kept\x18\x03 \x03(\x0b\x32\x12.agi.v1.PrunedItem\x12\x1c\n\x05\x65rror\x18\x04 \x01(\x0b\x32\r.agi.v1.Error\"\xfb\x01\n\nPrunedItem\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.agi.v1.PrunedItem.Kind\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x93\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_BUILD\x10\x01\x12\x0e\n\nKIND_WHEEL\x10\x02\x12\x0c\n\x08KIND_RUN\x10\x03\x12\x0e\n\nKIND_CACHE\x10\x04\x12\x0e\n\nKIND_DRAFT\x10\x05\x12\x10\n\x0cKIND_RELEASE\x10\x06\x12\x15\n\x11KIND_STORED_WHEEL\x10\x07\x32\x9b\x01\n\x0eReleaseService\x12I\n\x0cListReleases\x12\x1b.agi.v1.ListReleasesRequest\x1a\x1c.agi.v1.ListReleasesResponse\x12>\n\rPruneReleases\x12\x1c.agi.v1.PruneReleasesRequest\x1a\x0f.agi.v1.Pruningb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!agi_cluster/api/v1/releases.proto\x12\x06\x61gi.v1\x1a\x1f\x61gi_cluster/api/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x07Release\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x15\n\rmodes_enabled\x18\x04 \x01(\x05\x12\x30\n\x0cinstall_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\x12\x16\n\x0e\x63hanged_inputs\x18\x07 \x03(\t\"L\n\x13ListReleasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x14ListReleasesResponse\x12!\n\x08releases\x18\x01 \x03(\x0b\x32\x0f.agi.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x96\x01\n\x14PruneReleasesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05hosts\x18\x02 \x03(\t\x12\x11\n\x04keep\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bunused_days\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x07\n\x05_keepB\x0e\n\x0c_unused_days\";\n\x07Pruning\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x05hosts\x18\x02 \x03(\x0b\x32\x13.agi.v1.HostPruning\"\x80\x01\n\x0bHostPruning\x12\x0c\n\x04host\x18\x01 \x01(\t\x12#\n\x07removed\x18\x02 \x03(\x0b\x32\x12.agi.v1.PrunedItem\x12 \n\x04kept\x18\x03 \x03(\x0b\x32\x12.agi.v1.PrunedItem\x12\x1c\n\x05\x65rror\x18\x04 \x01(\x0b\x32\r.agi.v1.Error\"\xfb\x01\n\nPrunedItem\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.agi.v1.PrunedItem.Kind\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x93\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_BUILD\x10\x01\x12\x0e\n\nKIND_WHEEL\x10\x02\x12\x0c\n\x08KIND_RUN\x10\x03\x12\x0e\n\nKIND_CACHE\x10\x04\x12\x0e\n\nKIND_DRAFT\x10\x05\x12\x10\n\x0cKIND_RELEASE\x10\x06\x12\x15\n\x11KIND_STORED_WHEEL\x10\x07\x32\x9b\x01\n\x0eReleaseService\x12I\n\x0cListReleases\x12\x1b.agi.v1.ListReleasesRequest\x1a\x1c.agi.v1.ListReleasesResponse\x12>\n\rPruneReleases\x12\x1c.agi.v1.PruneReleasesRequest\x1a\x0f.agi.v1.Pruningb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRUNERELEASESREQUEST']._serialized_start=443
   _globals['_PRUNERELEASESREQUEST']._serialized_end=593
   _globals['_PRUNING']._serialized_start=595
-  _globals['_PRUNING']._serialized_end=640
-  _globals['_HOSTPRUNING']._serialized_start=643
-  _globals['_HOSTPRUNING']._serialized_end=771
-  _globals['_PRUNEDITEM']._serialized_start=774
-  _globals['_PRUNEDITEM']._serialized_end=1025
-  _globals['_PRUNEDITEM_KIND']._serialized_start=878
-  _globals['_PRUNEDITEM_KIND']._serialized_end=1025
-  _globals['_RELEASESERVICE']._serialized_start=1028
-  _globals['_RELEASESERVICE']._serialized_end=1183
+  _globals['_PRUNING']._serialized_end=654
+  _globals['_HOSTPRUNING']._serialized_start=657
+  _globals['_HOSTPRUNING']._serialized_end=785
+  _globals['_PRUNEDITEM']._serialized_start=788
+  _globals['_PRUNEDITEM']._serialized_end=1039
+  _globals['_PRUNEDITEM_KIND']._serialized_start=892
+  _globals['_PRUNEDITEM_KIND']._serialized_end=1039
+  _globals['_RELEASESERVICE']._serialized_start=1042
+  _globals['_RELEASESERVICE']._serialized_end=1197
 # @@protoc_insertion_point(module_scope)

@@ -165,7 +165,10 @@ class Pruning(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    NAME_FIELD_NUMBER: builtins.int
     HOSTS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """What names it: prunings/{id}. It is not kept."""
     @property
     def hosts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HostPruning]:
         """Each host by itself."""
@@ -173,9 +176,10 @@ class Pruning(google.protobuf.message.Message):
     def __init__(
         self,
         *,
+        name: builtins.str = ...,
         hosts: collections.abc.Iterable[Global___HostPruning] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["hosts", b"hosts"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["hosts", b"hosts", "name", b"name"]) -> None: ...
 
 Global___Pruning: typing_extensions.TypeAlias = Pruning
 
