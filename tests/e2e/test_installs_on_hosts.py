@@ -189,15 +189,16 @@ except OSError:
 def test_a_bad_host_is_named_and_the_others_are_installed(
     installing: Installing, hosts: Cluster, fault: Callable[..., Iterator[None]], code: str
 ) -> None:
-    bad, *good = hosts
-    for host in hosts:
+    # All four where one hangs; else two, as each build has thousands of files.
+    bad, *good = hosts if code == "LOGIN_SHELL_HANGS" else hosts.hosts[:2]
+    for host in (bad, *good):
         installing.client.check_host(host.address)
     if fault is None:
         bad.power_off()
     else:
         bad.fault(fault)
         bad.sshd.cut()
-    done = installing.on(*hosts)
+    done = installing.on(bad, *good)
     assert done.state is InstallationState.FAILED
     assert done.error is not None and done.error.code == code
     outcome = by_host(done)
@@ -206,7 +207,7 @@ def test_a_bad_host_is_named_and_the_others_are_installed(
     for host in good:
         assert outcome[host.address].state is InstallationState.SUCCEEDED
     bad.heal()
-    mended = installing.on(*hosts)
+    mended = installing.on(bad, *good)
     assert mended.state is InstallationState.SUCCEEDED, mended.error
     assert {each.host for each in mended.hosts if not each.unchanged} == {bad.address}
 
@@ -256,7 +257,8 @@ def test_a_connection_that_is_cut_is_made_again(
 def test_a_daemon_killed_in_mid_install_takes_it_up_again(
     daemon: RunningDaemon, installing: Installing, hosts: Cluster
 ) -> None:
-    begun = installing.begin(*hosts)
+    two = hosts.hosts[:2]
+    begun = installing.begin(*two)
     for update, _ in installing.client.watch_installation(begun.id):
         if isinstance(update, Event) and update.kind == "realising":
             break
@@ -264,8 +266,8 @@ def test_a_daemon_killed_in_mid_install_takes_it_up_again(
     daemon.start()
     done = installing.end(begun)
     assert done.state is InstallationState.SUCCEEDED, done.error
-    assert installing.on(*hosts).unchanged
-    for host in hosts:
+    assert installing.on(*two).unchanged
+    for host in two:
         deadline = time.monotonic() + DEADLINE_S
         while left := host.run("sh", "-c", f"ls -A {ROOTS}/*/tmp | grep -v lock || true").stdout:
             assert time.monotonic() < deadline, left

@@ -45,17 +45,18 @@ def daemon(shared_hosts: Cluster) -> Iterator[RunningDaemon]:
 
 @pytest.fixture
 def enrolled(client: Client, hosts: Cluster) -> list[str]:
-    """Two hosts, one of which was let in by its password."""
-    first, second = hosts[0], hosts[1]
-    client.create_host(
-        first.address,
-        user=first.user,
-        identity_file=str(first.identity),
-        trust_fingerprint=first.host_key,
-    )
-    client.create_host(second.address6, user="worker", trust_fingerprint=second.host_key)
-    client.authorize_host(second.address6, PASSWORD)
-    return [first.address, second.address6]
+    """Two hosts to work on, beside one that let the daemon in by a password."""
+    first, second, third = hosts.hosts[:3]
+    for host in (first, second):
+        client.create_host(
+            host.address,
+            user=host.user,
+            identity_file=str(host.identity),
+            trust_fingerprint=host.host_key,
+        )
+    client.create_host(third.address6, user="worker", trust_fingerprint=third.host_key)
+    client.authorize_host(third.address6, PASSWORD)
+    return [first.address, second.address]
 
 
 def test_no_secret_is_seen(
@@ -75,7 +76,7 @@ def test_no_secret_is_seen(
         )
     )
     while client.get_run(run.id).progress.running < 2:
-        assert not client.get_run(run.id).state.settled, client.get_run(run.id)
+        assert not client.get_run(run.id).state.settled, client.get_run(run.id).error
         time.sleep(0.05)
     marks = secrets(daemon, hosts)
     assert len(marks) == 4
