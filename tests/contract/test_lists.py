@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-
 FEW = ("HostService.ListHosts", "ReleaseService.ListReleases")
 """Lists of which the world has fewer items: each costs a machine, or a build."""
 

@@ -18,7 +18,7 @@ from agi_cluster.model.run import RunProgress, RunSlot, RunState
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
-from agi_daemon.install.builds import Builds, Built
+from agi_daemon.install.builds import Builds
 from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.planning.plans import Plans
@@ -31,9 +31,10 @@ from agi_daemon.runs.journal_restored import restored
 from agi_daemon.runs.leases import CoreLeases, Demand
 from agi_daemon.runs.meeting import meeting_host, successor
 from agi_daemon.runs.next_step import Step, next_step
+from agi_daemon.runs.preparation import prepared
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_keys import RunKeys
-from agi_daemon.runs.shared_path import require_share
+from agi_daemon.runs.standby import Standby
 from agi_daemon.runs.workers import OUT_OF_REACH, REACH_PAUSE_S, Workers
 from agi_daemon.store.store import Store
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
@@ -70,6 +71,7 @@ class RunDriver:
         self._record = record
         self._broken_lines = 0
         self._unreached_since: float | None = None
+        self._standby = Standby()
         # A future and no event: waiting for it takes no task, and thousands of queued runs wait.
         self._stop_asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if record.run.target is RunState.CANCELLED:
@@ -88,6 +90,7 @@ class RunDriver:
                 _log.info("step", run=run.id, step=step.name, state=run.state.value)
                 await self._take(step)
         finally:
+            await self._standby.close()
             if self._record.run.state.settled:
                 self._parts.keys.forget(self._record.run.id)
                 self._parts.leases.release(self._record.run.id)
@@ -121,7 +124,10 @@ class RunDriver:
 
     async def _install(self) -> None:
         record = self._record
-        ensuring = asyncio.create_task(self._prepared(), name=f"build for {record.run.id}")
+        ensuring = asyncio.create_task(
+            prepared(record, self._parts.builds, self._parts.hosts.transport),
+            name=f"build for {record.run.id}",
+        )
         if not await self._unless_stopped(ensuring):
             return
         built = ensuring.result()
@@ -135,33 +141,10 @@ class RunDriver:
         data = {"release": built.release, "unchanged": built.unchanged, "what": built.summary}
         await self._move(RunState.PLANNING, [Fact(kind="installed", data=data)])
 
-    async def _prepared(self) -> Built:
-        """The builds on all hosts, once those of a cluster were seen to share one folder.
-
-        Raises:
-            ShareError: It is missing, read-only, local, stale or another one somewhere.
-            AgiError: A build cannot be had.
-        """
-        resolution, kept = self._record.resolution, self._record.release
-        building = asyncio.create_task(
-            self._parts.builds.ensure(
-                resolution.app_path,
-                resolution.hosts,
-                modes_enabled=resolution.mode if kept else resolution.modes_enabled,
-                may_install=not self._record.no_install,
-                release=kept,
-            ),
-            name=f"release for {self._record.run.id}",
-        )
-        try:
-            await require_share(resolution, self._parts.hosts.transport)
-            return await building
-        finally:
-            building.cancel()
-            await asyncio.gather(building, return_exceptions=True)
-
     async def _plan(self) -> None:
         record = self._record
+        home = self._parts.hosts.transport(record.runner_host)
+        self._standby.prepare(home, record.python_on(home.host))
         planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
         if not await self._unless_stopped(planning):
             return
@@ -233,7 +216,7 @@ class RunDriver:
         keys = await self._keys()
         try:
             async with (
-                attached(transport, self._record, epoch, keys) as line,
+                attached(transport, self._record, epoch, keys, self._standby) as line,
                 self._workers(keys, line) as workers,
             ):
                 await self._listen(line, copy, workers)

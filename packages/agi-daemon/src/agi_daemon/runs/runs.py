@@ -115,7 +115,9 @@ class Runs:
         events = self._parts.events.follow(
             record.subject,
             after=after_sequence,
-            until=lambda: self._run(record.run.id).state.settled,
+            until=lambda: self._parts.store.read(
+                lambda db: run_store.is_settled(db, record.run.id)
+            ),
         )
         async for event in events:
             sequence = max(sequence, event.sequence)

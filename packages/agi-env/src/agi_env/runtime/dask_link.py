@@ -27,6 +27,8 @@ from agi_env.runtime.own_address import in_url, listening_at
 from agi_env.runtime.port_range import PortRange
 
 CLOSE_S = 2.0
+HEARTBEAT_S = 5.0
+"""Seconds between the figures that a worker sends; whether it lives, its lease tells."""
 _LOOPBACK = "127.0.0.1"
 
 OnWord = Callable[[str, Message], None]
@@ -182,6 +184,11 @@ class DaskLink:
 
 
 class _Scheduler(distributed.Scheduler):
+    def heartbeat_worker(self, **facts: Any) -> dict[str, Any]:
+        """Take a worker's figures, which are only for show, more rarely than Dask would."""
+        answer: dict[str, Any] = super().heartbeat_worker(**facts)
+        return {**answer, "heartbeat-interval": HEARTBEAT_S}
+
     def start_http_server(
         self,
         routes: Any,

@@ -38,8 +38,12 @@ if TYPE_CHECKING:
 LEASES_BETWEEN_CHECKS = 2
 """How many leases may pass until a runner that was replaced notices."""
 
-FLUSH_INTERVAL_S = 0.02
-"""How long facts may wait for the disk, so that many share one sync."""
+FLUSH_INTERVAL_S = 0.1
+"""How long facts may wait for the disk, so that many share one sync.
+
+Whoever tells them on has to see to it that they are on disk, and a power cut before that only has
+some partitions done again.
+"""
 
 
 def main(
@@ -154,6 +158,8 @@ class Runner:
                 async with control.serve(self._run_dir, self._obey):
                     while self._settlement is None:
                         self._handle(await self._next_event())
+                        while self._settlement is None and not self._events.empty():
+                            self._handle(self._events.get_nowait())
             finally:
                 await self._executors.close()
                 flushing.cancel()
@@ -302,9 +308,9 @@ class Runner:
     async def _flush_batches(self) -> None:
         while True:
             await self._unflushed.wait()
+            await asyncio.sleep(FLUSH_INTERVAL_S)
             self._unflushed.clear()
             await asyncio.to_thread(self._journal.flush)
-            await asyncio.sleep(FLUSH_INTERVAL_S)
 
     def _drop_lost_results(self, history: History) -> None:
         """Take out of the history what the disk did not keep, and say so."""

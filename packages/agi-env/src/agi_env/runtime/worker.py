@@ -97,6 +97,7 @@ class Worker:
         self._called: asyncio.Future[tuple[str, int]] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._carrying = Carrying(self._pass_on)
+        self._unsaid: list[events.SeatEvent] = []
         self._why: AgiError | None = None
         self._granted = asyncio.Event()
         self._lease = ""
@@ -250,8 +251,17 @@ class Worker:
 
     def _happened(self, event: events.Event) -> None:
         assert isinstance(event, events.SeatEvent)
-        self._dask.tell(worker_messages.event(self._lease, event))
         self._carrying.note(event)
+        if not self._unsaid:
+            # In the next turn: what Dask has to say of the task is on its way by then, with which
+            # this shares one message, as it does with what else the executor said.
+            asyncio.get_running_loop().call_soon(self._say)
+        self._unsaid.append(event)
+
+    def _say(self) -> None:
+        unsaid, self._unsaid = self._unsaid, []
+        for event in unsaid:
+            self._dask.tell(worker_messages.event(self._lease, event))
 
 
 def _spec(run_dir: Path) -> RunSpec:
