@@ -18,7 +18,7 @@ from agi_cluster.model.requests import CreateInstallation, StartRun
 from agi_cluster.model.run import Run, RunState
 from agi_cluster.model.selection import Selection
 from agi_cluster.testing import RunningDaemon, running_daemon
-from agi_env.errors import ReleaseNotFoundError
+from agi_env.errors import NotFoundError, ReleaseNotFoundError
 from agi_env.mode import Mode
 from hosts import Cluster, Host
 from hosts.faults.connection import cut_when
@@ -332,6 +332,8 @@ def test_what_nothing_needs_is_removed_and_never_what_a_run_uses(
     assert by_host(second)[host.address].build in left
     assert not client.prune_releases(request).hosts[0].removed
 
+    with pytest.raises(NotFoundError, match=run.id):
+        list(client.read_run_log(run.id))
     back = installing.on(host, release=first.release)
     assert back.state is InstallationState.SUCCEEDED, back.error
     here = PruneReleases(hosts=("127.0.0.1",), **ALL_BUT_THE_NEWEST)
