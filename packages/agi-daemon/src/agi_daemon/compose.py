@@ -18,6 +18,7 @@ from agi_cluster.model.services import (
     PipelineRunService,
     PipelineService,
     PlanService,
+    ReleaseService,
     RunService,
     SnippetService,
 )
@@ -34,6 +35,7 @@ from agi_daemon.hosts.reach import SshReach
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
+from agi_daemon.install.releases import Releases
 from agi_daemon.pipelines.driver import PipelineParts
 from agi_daemon.pipelines.links import Links
 from agi_daemon.pipelines.pipeline_runs import PipelineRuns
@@ -49,6 +51,7 @@ from agi_daemon.runs.leases import CoreLeases
 from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.run_keys import RunKeys
+from agi_daemon.runs.run_traces import RunTraces
 from agi_daemon.runs.runs import Runs
 from agi_daemon.settings import DaemonSettings
 from agi_daemon.snippets.origins import Origins
@@ -67,6 +70,7 @@ class Services:
     daemon: DaemonService
     apps: AppService | None = None
     installations: InstallationService | None = None
+    releases: ReleaseService | None = None
     plans: PlanService | None = None
     runs: RunService | None = None
     snippets: SnippetService | None = None
@@ -105,7 +109,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
         hosts.users = lambda address: store.read(lambda db: users_of(db, address))
-        installer = Installer(settings.state)
+        installer = Installer(settings.state, idle_s=settings.install_idle)
         builds = Builds(installer, hosts.transport)
         plans = Plans(
             store=store,
@@ -159,6 +163,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             ),
             apps=apps,
             installations=installations,
+            releases=Releases(
+                store=store,
+                requests=requests,
+                apps=apps,
+                hosts=hosts,
+                installer=installer,
+                runs=RunTraces(store),
+            ),
             plans=plans,
             runs=runs,
             snippets=Snippets(origins),

@@ -187,6 +187,13 @@ class InstallationNotFoundError(NotFoundError):
     advice = "`agi install APP` makes one"
 
 
+class ReleaseNotFoundError(NotFoundError):
+    """No release of the app with this digest is kept."""
+
+    code = "RELEASE_NOT_FOUND"
+    advice = "See `agi releases list APP` for those that are"
+
+
 class HostNotFoundError(NotFoundError):
     """A host that was never enrolled."""
 

@@ -18,6 +18,7 @@ from agi_cli.options import (
     ModeNumber,
     NoInstall,
     Output,
+    ReleaseDigest,
     Scheduler,
     Verbose,
     Workers,
@@ -74,6 +75,7 @@ def run(
             min=1, help="At a partition whose process dies. Default: the settings, else 3."
         ),
     ] = None,
+    release: ReleaseDigest = "",
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return as soon as the run is accepted.")
     ] = False,
@@ -94,6 +96,7 @@ def run(
         args=app_args(args),
         plan=plan,
         no_install=no_install,
+        release=release,
         verbose=verbose,
         run_timeout=timeout,
         partition_timeout=partition_timeout,

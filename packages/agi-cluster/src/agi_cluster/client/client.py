@@ -24,6 +24,7 @@ from agi_cluster.client.calls import (
     pipeline_runs,
     pipelines,
     plans,
+    releases,
     runs,
     snippets,
 )
@@ -96,6 +97,9 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     get_installation = _unary(installations.get_installation)
     list_installations = _unary(installations.list_installations)
     watch_installation = _watch(installations.watch_installation)
+
+    list_releases = _unary(releases.list_releases)
+    prune_releases = _unary(releases.prune_releases)
 
     create_plan = _unary(plans.create_plan)
     get_plan = _unary(plans.get_plan)

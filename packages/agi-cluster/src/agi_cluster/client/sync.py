@@ -23,6 +23,7 @@ from agi_cluster.client.calls import (
     pipeline_runs,
     pipelines,
     plans,
+    releases,
     runs,
     snippets,
 )
@@ -91,6 +92,9 @@ class Client(Connection[grpc.Channel]):
     get_installation = _unary(installations.get_installation)
     list_installations = _unary(installations.list_installations)
     watch_installation = _watch(installations.watch_installation)
+
+    list_releases = _unary(releases.list_releases)
+    prune_releases = _unary(releases.prune_releases)
 
     create_plan = _unary(plans.create_plan)
     get_plan = _unary(plans.get_plan)

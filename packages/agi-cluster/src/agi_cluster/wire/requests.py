@@ -33,6 +33,7 @@ def create_installation_to_wire(
         selection=selection_to_wire(request.selection),
         modes_enabled=request.modes_enabled,
         upgrade=request.upgrade,
+        release=request.release,
         validate_only=validate_only,
     )
 
@@ -51,6 +52,7 @@ def create_installation_from_wire(
         selection=selection_from_wire(request.selection),
         modes_enabled=_mode(enabled),
         upgrade=request.upgrade,
+        release=request.release,
     )
 
 
@@ -115,6 +117,7 @@ def start_run_to_wire(
         partition_timeout_seconds=request.partition_timeout,
         run_timeout_seconds=request.run_timeout,
         max_attempts=request.max_attempts,
+        release=request.release,
         validate_only=validate_only,
         stale_plan=_stale_plan(request.stale_plan),
     )
@@ -139,6 +142,7 @@ def start_run_from_wire(request: runs_pb2.StartRunRequest) -> StartRun:
         partition_timeout=_limit(request, "partition_timeout_seconds", 0),
         run_timeout=_limit(request, "run_timeout_seconds", MIN_RUN_TIMEOUT_S),
         max_attempts=_attempts(request),
+        release=request.release,
         stale_plan=enum_from_wire(StalePlan, runs_pb2.StalePlan, request.stale_plan)
         if request.stale_plan
         else None,

@@ -17,13 +17,14 @@ async def prepared(record: RunRecord, parts: Parts) -> Built:
         ShareError: It is missing, read-only, local, stale or another one somewhere.
         AgiError: A build cannot be had.
     """
-    resolution = record.resolution
+    resolution, kept = record.resolution, record.release
     building = asyncio.create_task(
         parts.builds.ensure(
             resolution.app_path,
             resolution.hosts,
-            modes_enabled=resolution.modes_enabled,
+            modes_enabled=resolution.mode if kept else resolution.modes_enabled,
             may_install=not record.no_install,
+            release=kept,
         ),
         name=f"release for {record.run.id}",
     )

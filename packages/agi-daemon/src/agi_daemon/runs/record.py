@@ -28,6 +28,8 @@ class RunRecord:
     resolution: Resolution
     """What the call meant when it was accepted: settings, arguments, slots."""
     no_install: bool = False
+    release: str = ""
+    """The digest of the kept release that is to be run; empty: that of the current sources."""
     call: CreatePlan | None = None
     """What the call said itself of its plan; None in runs of earlier versions."""
     stale_plan: StalePlan | None = None

@@ -16,7 +16,7 @@ from agi_daemon.runs.order import order_of
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.restorable import verdict_of
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError
+from agi_env.errors import AgiError, NotFoundError, PythonMissingError, RefusedError
 from agi_env.runtime.inheritance import INHERITANCE_FILE
 from agi_env.runtime.journal import JOURNAL_FILE
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
@@ -83,13 +83,24 @@ async def read_result(transport: HostTransport, record: RunRecord) -> Any:
 async def read_logs(
     transport: HostTransport, record: RunRecord, file: str
 ) -> AsyncIterator[tuple[str, str]]:
-    """Yield the text of the run's logs, or of one of them, each piece with its file's name."""
+    """Yield the text of the run's logs, or of one of them, each piece with its file's name.
+
+    Raises:
+        NotFoundError: The run's build was removed from the host, which is what reads them.
+    """
     argv = [record.python_on(transport.host), "-m", "agi_env.runtime.logs"]
     argv += [str(place_of(transport, record.run.id)), *([file] if file else [])]
-    async with await transport.open_channel(argv) as channel:
-        async for line in channel.lines():
-            piece = json.loads(line)
-            yield piece["file"], piece["text"]
+    try:
+        async with await transport.open_channel(argv) as channel:
+            async for line in channel.lines():
+                piece = json.loads(line)
+                yield piece["file"], piece["text"]
+    except (RefusedError, PythonMissingError) as error:
+        raise NotFoundError(
+            f"the logs cannot be read: the build of run {record.run.id} is not there any more",
+            where=transport.host,
+            remedy="Its results stay: `agi runs show RUN` says where",
+        ) from error
 
 
 def spec_of(record: RunRecord, host: str, cluster: ClusterSettings) -> RunSpec:

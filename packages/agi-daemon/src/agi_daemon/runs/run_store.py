@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 from attrs import evolve
@@ -91,6 +92,14 @@ def owe(connection: sqlite3.Connection, run_id: str, hosts: Iterable[str]) -> No
 def settle_debt(connection: sqlite3.Connection, run_id: str, host: str) -> None:
     """Store that a host has been cleared up after a run."""
     connection.execute("DELETE FROM uncleared WHERE run = ? AND host = ?", (run_id, host))
+
+
+def settled_before(connection: sqlite3.Connection, time: datetime) -> list[str]:
+    """The ids of the runs that were settled before a time, oldest first."""
+    sql = (
+        "SELECT id FROM runs WHERE settled AND json_extract(run, '$.end_time') < ? ORDER BY number"
+    )
+    return [str(row["id"]) for row in connection.execute(sql, (time.isoformat(),))]
 
 
 def count_unsettled(connection: sqlite3.Connection) -> int:

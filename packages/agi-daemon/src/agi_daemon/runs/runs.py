@@ -237,6 +237,7 @@ class Runs:
             resolution, more = chosen.fitting(request, resolution)
             warnings += more
         self._parts.hosts.admit(resolution.hosts)
+        release = self._parts.builds.digest_of(app, request.release)
         run = Run(
             id=new_id(app.target),
             app=app.name,
@@ -254,6 +255,7 @@ class Runs:
             run=run,
             resolution=resolution,
             no_install=request.no_install,
+            release=release,
             call=call,
             stale_plan=request.stale_plan,
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from agi_env.atomic_file import disk_errors
-from agi_env.runtime import control, process_tree
+from agi_env.runtime import build_lock, control, process_tree
 from agi_env.runtime.bounded_log import BoundedLog
 from agi_env.runtime.exit_record import ExitRecord
 from agi_env.runtime.identity import IDENTITY_FILE, Identity
@@ -48,12 +48,20 @@ def clear_up(run_dir: Path) -> None:
 
 
 def detach(run_dir: Path, epoch: int) -> None:
-    """Make this forked process a supervisor: no terminal, no session, no stdio of its starter."""
+    """Make this forked process a supervisor: no terminal, no session, no stdio of its starter.
+
+    From now on its build is in use, until it and the runner have ended.
+
+    Raises:
+        NotInstalledError: The build is being removed.
+        DiskFullError, StateUnwritableError: The run's directory cannot be written.
+    """
     os.setsid()
     os.chdir(run_dir)
     with disk_errors(run_dir):
         (run_dir / LOG_FILE).parent.mkdir(mode=0o700, exist_ok=True)
         _redirect_stdio(run_dir / OWN_LOG_FILE)
+    build_lock.hold_own()
     process_tree.become_subreaper()
     if (run_dir / IDENTITY_FILE).exists():  # else nothing was ever started here
         clear_up(run_dir)

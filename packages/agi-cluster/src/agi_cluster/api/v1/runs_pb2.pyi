@@ -527,6 +527,7 @@ class StartRunRequest(google.protobuf.message.Message):
     PARTITION_TIMEOUT_SECONDS_FIELD_NUMBER: builtins.int
     RUN_TIMEOUT_SECONDS_FIELD_NUMBER: builtins.int
     MAX_ATTEMPTS_FIELD_NUMBER: builtins.int
+    RELEASE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """A UUID; a repeat with the same id gives the first's answer."""
     app: builtins.str
@@ -551,6 +552,8 @@ class StartRunRequest(google.protobuf.message.Message):
     """Seconds that the whole run may take; absent: as in the settings."""
     max_attempts: builtins.int
     """How often a partition whose executor dies is attempted; absent: as in the settings."""
+    release: builtins.str
+    """The digest of an earlier release, or its beginning, to run; empty: that of the current sources."""
     @property
     def selection(self) -> agi_cluster.api.v1.common_pb2.Selection:
         """The hosts; what is left out comes from the settings."""
@@ -580,9 +583,10 @@ class StartRunRequest(google.protobuf.message.Message):
         partition_timeout_seconds: builtins.float | None = ...,
         run_timeout_seconds: builtins.float | None = ...,
         max_attempts: builtins.int | None = ...,
+        release: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "partition_timeout_seconds", b"partition_timeout_seconds", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "verbose", b"verbose"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "app", b"app", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "no_install", b"no_install", "partition_timeout_seconds", b"partition_timeout_seconds", "plan", b"plan", "request_id", b"request_id", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "stale_plan", b"stale_plan", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "app", b"app", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "no_install", b"no_install", "partition_timeout_seconds", b"partition_timeout_seconds", "plan", b"plan", "release", b"release", "request_id", b"request_id", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "stale_plan", b"stale_plan", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_max_attempts", b"_max_attempts"]) -> typing.Literal["max_attempts"] | None: ...
     @typing.overload

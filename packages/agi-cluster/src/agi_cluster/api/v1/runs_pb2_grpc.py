@@ -89,7 +89,7 @@ class RunServiceServicer(object):
     def StartRun(self, request, context):
         """Accepts a run and returns it at once. Once it returns, no crash loses the run.
         Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE, MODE_NOT_RUNNABLE,
-        SELECTION_INVALID. The run itself ends with NOT_INSTALLED where no_install forbids an install.
+        SELECTION_INVALID, RELEASE_NOT_FOUND. The run itself ends with NOT_INSTALLED where no_install forbids an install.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

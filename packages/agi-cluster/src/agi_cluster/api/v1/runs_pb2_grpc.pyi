@@ -255,7 +255,7 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
     StartRun: _RunServiceStartRunType
     """Accepts a run and returns it at once. Once it returns, no crash loses the run.
     Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE, MODE_NOT_RUNNABLE,
-    SELECTION_INVALID. The run itself ends with NOT_INSTALLED where no_install forbids an install.
+    SELECTION_INVALID, RELEASE_NOT_FOUND. The run itself ends with NOT_INSTALLED where no_install forbids an install.
     """
 
     GetRun: _RunServiceGetRunType
@@ -343,7 +343,7 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Run, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Run]]:
         """Accepts a run and returns it at once. Once it returns, no crash loses the run.
         Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE, MODE_NOT_RUNNABLE,
-        SELECTION_INVALID. The run itself ends with NOT_INSTALLED where no_install forbids an install.
+        SELECTION_INVALID, RELEASE_NOT_FOUND. The run itself ends with NOT_INSTALLED where no_install forbids an install.
         """
 
     @abc.abstractmethod
