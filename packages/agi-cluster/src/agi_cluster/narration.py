@@ -85,6 +85,11 @@ def _executor_ended(data: Data, _label: Label) -> str:
     return f"an executor of slot {data.get('slot')} ended: {what}"
 
 
+def _executor_ready(data: Data, _label: Label) -> str:
+    words = [f"{name} {data[name]}" for name in ("module", "device", "arrays") if data.get(name)]
+    return f"an executor of slot {data.get('slot')} is ready: {', '.join(words)}"
+
+
 def _executor_unfit(data: Data, _label: Label) -> str:
     cause = data.get("cause") or {}
     return f"the app cannot be started: {cause.get('message') or cause.get('kind')}"
@@ -141,6 +146,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "runner_lost": _always("the runner ended unexpectedly; it is started again"),
     "journal_recovered": _always("the journal was mended after a crash"),
     "executor_started": _silence,
+    "executor_ready": _executor_ready,
     "executor_unfit": _executor_unfit,
     "executor_ended": _executor_ended,
     "partition_started": _partition_started,
@@ -158,6 +164,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "resolved": _resolved,
     "checked": _silence,
     "collecting": _collecting,
+    "compiling": _on_host("compiling"),
     "shipping": _shipping,
     "realising": _on_host("building"),
     "ready": _on_host("ready"),

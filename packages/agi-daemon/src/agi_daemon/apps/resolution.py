@@ -19,7 +19,7 @@ from agi_env.settings import Settings
 from agi_env.settings_schema import dotted, problems
 from agi_env.share import data_paths
 
-RUNNABLE = Mode.POOL | Mode.CLUSTER
+RUNNABLE = Mode.POOL | Mode.CYTHON | Mode.CLUSTER
 """The bits that can be run today."""
 
 

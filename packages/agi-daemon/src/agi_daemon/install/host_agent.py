@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,6 +24,9 @@ _PACKAGE = "agi_daemon.install.on_host"
 _CHECK_DEADLINE_S = 60.0
 _REALISE_DEADLINE_S = 3600.0
 _REALISE_IDLE_S = 1000.0  # longer than the longest step of a build may be silent
+_COMPILE_MARGIN_S = 60.0
+_FETCH_DEADLINE_S = 600.0
+_LARGEST_WHEEL_BYTES = 512 * 1024 * 1024
 
 _START = """
 import json, sys
@@ -32,6 +36,9 @@ for name, source in json.loads(stream.readline()):
     exec(compile(source, name, "exec"), module.__dict__)
 module.main(stream)
 """
+
+_IN_THE_APP = {"APP_IMPORT_FAILED", "COMPILE_FAILED"}
+"""Errors of the app's own sources: where they are is the same on every host."""
 
 OnStep = Callable[[str, Mapping[str, Any]], None]
 
@@ -56,12 +63,14 @@ class BuildOrder:
         platform: What it is for.
         wheels: All that is installed in it.
         verify: Modules that must import in it.
+        compiled: The package of which every imported module must be an extension; empty: none.
     """
 
     release: Release
     platform: HostPlatform
     wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
+    compiled: str = ""
 
     @property
     def digest(self) -> str:
@@ -77,7 +86,25 @@ class BuildOrder:
             "platform": self.platform.key,
             "wheels": [wheel.to_json() for wheel in self.wheels],
             "verify": list(self.verify),
+            "compiled": self.compiled,
         }
+
+
+@frozen
+class CompileOrder:
+    """A package to compile.
+
+    Attributes:
+        sources: The pure wheel that carries it.
+        package: Its name.
+        flags: Those of the C compiler.
+        limit_s: Seconds after which compiling is ended.
+    """
+
+    sources: Wheel
+    package: str
+    flags: tuple[str, ...]
+    limit_s: float
 
 
 @frozen
@@ -150,6 +177,49 @@ class HostAgent:
         )
         return PurePosixPath(self._answer(done)["path"])
 
+    async def compile(
+        self, order: CompileOrder, python: PurePosixPath, store: WheelStore, on_step: OnStep
+    ) -> Wheel:
+        """Compile a package on the host and fetch the wheel that came of it.
+
+        Args:
+            order: What to compile.
+            python: An interpreter on the host that has Cython and setuptools.
+            store: Where the sources are here, and where the wheel goes.
+            on_step: Called with the name and the facts of each step that the host begins.
+
+        Raises:
+            CompilerMissingError: The host has no compiler.
+            CompileFailedError: The sources do not compile; it names their line.
+            AgiError: The host cannot be asked.
+        """
+        request = {
+            "sources": order.sources.to_json(),
+            "package": order.package,
+            "python": str(python),
+            "program": _text("cythonize"),
+            "flags": list(order.flags),
+            "limit_s": order.limit_s,
+        }
+        done = await self._transport.run(
+            _argv(self._transport.python),
+            stdin=_stream(self._prelude("compile", request), [order.sources], store),
+            deadline_s=order.limit_s + _COMPILE_MARGIN_S,
+            on_line=lambda line: _tell(line, on_step),
+        )
+        return await self._fetched(Wheel.from_json(self._answer(done)["wheel"]), store)
+
+    async def _fetched(self, wheel: Wheel, store: WheelStore) -> Wheel:
+        path = self._transport.root / "wheels" / wheel.sha256 / wheel.filename
+        content = await self._transport.read_file(
+            path, deadline_s=_FETCH_DEADLINE_S, max_bytes=_LARGEST_WHEEL_BYTES
+        )
+        fetched = await asyncio.to_thread(store.put, wheel.filename, content)
+        if fetched != wheel:
+            host = self._transport.host
+            raise BuildFailedError(f"{wheel.filename} arrived damaged", where=host)
+        return fetched
+
     def _prelude(self, command: str, request: Mapping[str, Any]) -> bytes:
         place = {"root": str(self._transport.root), "uv": self._transport.uv}
         return _modules(command) + json.dumps({**place, **request}).encode() + b"\n"
@@ -167,11 +237,12 @@ class HostAgent:
 
 @cache
 def _modules(command: str) -> bytes:
-    folder = resources.files(_PACKAGE)
-    sources = [
-        (f"{_PACKAGE}.{name}", folder.joinpath(f"{name}.py").read_text()) for name in SENT[command]
-    ]
+    sources = [(f"{_PACKAGE}.{name}", _text(name)) for name in SENT[command]]
     return json.dumps(sources).encode() + b"\n"
+
+
+def _text(name: str) -> str:
+    return resources.files(_PACKAGE).joinpath(f"{name}.py").read_text()
 
 
 def _argv(python: str) -> list[str]:
@@ -205,14 +276,14 @@ def _check_from(answer: Mapping[str, Any]) -> HostCheck:
         ),
         built=answer["built"],
         path=PurePosixPath(answer["path"]) if answer["path"] else None,
-        missing=tuple(Wheel(name, sha, size) for sha, name, size in answer["missing"]),
+        missing=tuple(map(Wheel.from_json, answer["missing"])),
         drift=answer["drift"],
     )
 
 
 def _located(error: Mapping[str, Any], host: str) -> AgiError:
     facts = error["metadata"]
-    where = facts["where"] if error["code"] == "APP_IMPORT_FAILED" else _on(host, facts["where"])
+    where = facts["where"] if error["code"] in _IN_THE_APP else _on(host, facts["where"])
     return error_from(error["code"], {**facts, "where": where, "host": host})
 
 

@@ -36,6 +36,7 @@ class HostInstall:
         report: Report,
     ) -> None:
         self._resolved, self._changed, self._resolver = resolved, changed, resolver
+        self._transport = host
         self._host, self._agent = host.host, HostAgent(host)
         self._tell = report
         self._began = time.monotonic()
@@ -73,7 +74,9 @@ class HostInstall:
         names = self._resolver.uncollected(self._resolved, platform)
         if names:
             self._report(Phase.COLLECTING, wheels=names)
-        return await self._resolver.order(self._resolved, platform)
+        if self._resolver.uncompiled(self._resolved, platform):
+            self._report(Phase.COMPILING, detail=self._resolved.app.worker_source.name)
+        return await self._resolver.order(self._resolved, platform, self._transport, self._step)
 
     async def _realise(self, order: BuildOrder, check: HostCheck) -> HostOutcome:
         names = tuple(wheel.filename for wheel in check.missing)

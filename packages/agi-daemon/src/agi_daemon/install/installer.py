@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agi_daemon.install.host_install import HostInstall
-from agi_daemon.install.outcome import Installed, Phase, Progress, Report
+from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress, Report
 from agi_daemon.install.release import ReleaseFiles, changed_inputs
 from agi_daemon.install.resolution import Resolver, Role
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.app import App
+from agi_env.errors import CompilerMissingError
 from agi_env.mode import Mode
 
 
@@ -62,12 +63,26 @@ class Installer:
         last = self._releases.load(app.name, role.value)
         changed = changed_inputs(last, resolved.release)
         report(Progress(Phase.RESOLVED, detail=resolved.release.digest, changed=changed))
-        async with asyncio.TaskGroup() as group:
-            installs = [
-                HostInstall(resolved, host, changed, self.resolver, report) for host in hosts
-            ]
-            tasks = [group.create_task(install.outcome(realise)) for install in installs]
-        outcomes = tuple(task.result() for task in tasks)
+        installs = [HostInstall(resolved, host, changed, self.resolver, report) for host in hosts]
+        outcomes = await _each(installs, [None] * len(installs), realise)
+        if any(isinstance(outcome.error, CompilerMissingError) for outcome in outcomes):
+            # A host with a compiler may have compiled meanwhile for those that have none.
+            outcomes = await _each(installs, outcomes, realise)
         if last != resolved.release and any(outcome.build for outcome in outcomes):
             self._releases.save(app.name, role.value, resolved.release)
         return Installed(resolved.release, changed, outcomes)
+
+
+async def _each(
+    installs: Sequence[HostInstall], earlier: Sequence[HostOutcome | None], realise: bool
+) -> tuple[HostOutcome, ...]:
+    """The outcomes of all installs; those that succeeded, or failed otherwise, stay."""
+
+    async def one(install: HostInstall, before: HostOutcome | None) -> HostOutcome:
+        if before is None or isinstance(before.error, CompilerMissingError):
+            return await install.outcome(realise)
+        return before
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(*pair)) for pair in zip(installs, earlier, strict=True)]
+    return tuple(task.result() for task in tasks)

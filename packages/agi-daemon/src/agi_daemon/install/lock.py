@@ -77,7 +77,9 @@ class Lock:
 
 
 class LockFiles:
-    """The locks of all apps, as ``<state>/locks/<app>/<role>.txt``.
+    """The locks of all apps, as ``<state>/locks/<app>/<role>[+<extra>...].txt``.
+
+    The first lock with extras begins from the one without, so that both choose the same versions.
 
     Args:
         state: The state directory.
@@ -108,17 +110,22 @@ class LockFiles:
         Raises:
             LockFailedError: There is no solution, or the index cannot be reached.
         """
-        path = lock_path(self._state, app, role)
-        kin = [lock_path(self._state, app, other) for other in ROLES]
+        path = self._path(app, role, declarations)
+        kin = [self._path(app, other, declarations) for other in ROLES]
         text = None if upgrade else _first_kept([path, *kin], declarations.digest)
         if text is None:
-            body = await _compile(declarations, runtime_wheel, _text(path), upgrade)
+            earlier = _text(path) or _text(lock_path(self._state, app, role))
+            body = await _compile(declarations, runtime_wheel, earlier, upgrade)
             text = f"{_HEADER}{declarations.digest}\n{body}"
             for other in kin:  # a role that declares the same must go on sharing the lock
                 if _first_kept([other], declarations.digest) is not None:
                     await self._keep(other, text)
         await self._keep(path, text)
         return self._parse(text)
+
+    def _path(self, app: str, role: str, declarations: Declarations) -> Path:
+        """Each set of extras has a lock of its own, so that modes in turn do not undo theirs."""
+        return lock_path(self._state, app, "+".join([role, *declarations.extras]))
 
     async def _keep(self, path: Path, text: str) -> None:
         if _text(path) != text:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from agi_daemon.install.declarations import Declarations
-from agi_daemon.install.host_agent import BuildOrder
+from agi_daemon.install.host_agent import BuildOrder, OnStep
 from agi_daemon.install.host_platform import HostPlatform
 from agi_daemon.install.lock import Lock, LockFiles
+from agi_daemon.install.native import FLAGS, NativeWheels, NativeWorker
 from agi_daemon.install.pure_wheel import (
     PureWheel,
     app_wheel,
@@ -24,11 +25,15 @@ from agi_daemon.install.release import Release, digest_of
 from agi_daemon.install.sources import SourceDigests, SourceFile
 from agi_daemon.install.wheel_store import Wheel, WheelStore
 from agi_daemon.install.wheelhouse import Wheelhouse
+from agi_daemon.transport.host_transport import HostTransport
+from agi_daemon.transport.local import LocalTransport
 from agi_env.app import App
 from agi_env.mode import Mode
-from agi_env.paths import wheels_dir
+from agi_env.paths import host_root, wheels_dir
 
 _NEEDS_BUILDING = Mode.CYTHON | Mode.CLUSTER | Mode.RAPIDS
+_WORKERS_ONLY = Mode.CYTHON | Mode.RAPIDS
+"""Bits that mean nothing to the side that names the partitions."""
 
 
 class Role(Enum):
@@ -48,6 +53,7 @@ class Resolved:
         release: Its inputs.
         lock: Its dependencies.
         own_wheels: The app's wheel and the runtime's.
+        native: The worker package, where it is to be compiled; none in other modes.
         verify: Modules that must import in a build of it.
         requires_python: The versions of Python that the app takes.
     """
@@ -57,13 +63,15 @@ class Resolved:
     release: Release
     lock: Lock
     own_wheels: tuple[Wheel, ...]
+    native: NativeWorker | None
     verify: tuple[str, ...]
     requires_python: str
 
-    def order(self, platform: HostPlatform, locked: Sequence[Wheel]) -> BuildOrder:
-        """The build for a platform, given the wheels that the lock needs there."""
-        wheels = tuple(sorted({*self.own_wheels, *locked}))
-        return BuildOrder(self.release, platform, wheels, self.verify)
+    def order(self, platform: HostPlatform, others: Sequence[Wheel]) -> BuildOrder:
+        """The build for a platform, given the wheels that the lock needs there, and the native."""
+        wheels = tuple(sorted({*self.own_wheels, *others}))
+        compiled = self.native.package if self.native else ""
+        return BuildOrder(self.release, platform, wheels, self.verify, compiled)
 
 
 @frozen
@@ -72,6 +80,9 @@ class _Sources:
     runtime: PureWheel
     declared: Declarations
     verify: tuple[str, ...]
+    own: tuple[Wheel, Wheel]
+    worker: Wheel | None
+    """The wheel of the worker package alone, where that is to be compiled."""
 
 
 class Resolver:
@@ -84,6 +95,7 @@ class Resolver:
     def __init__(self, state: Path) -> None:
         self.store = WheelStore(wheels_dir(state))
         self._house = Wheelhouse(self.store)
+        self._natives = NativeWheels(self._house, LocalTransport(host_root(state)))
         self._locks = LockFiles(state)
         self._digests = SourceDigests()
         self._turn: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -104,53 +116,101 @@ class Resolver:
             AppInvalidError: The declarations of the app cannot be read.
             DiskFullError: There is no room for a wheel or the lock.
         """
+        modes = modes_enabled if role is Role.WORKER else modes_enabled & ~_WORKERS_ONLY
         async with self._turn[app.name]:
-            sources, own, runtime = await asyncio.to_thread(self._read, app, modes_enabled, role)
-            lock = await self._locks.ensure(
-                app.name,
-                role.value,
-                sources.declared,
-                runtime_wheel=self.store.path(runtime),
-                upgrade=upgrade,
-            )
+            sources = await asyncio.to_thread(self._read, app, modes, role)
+            lock = await self._lock(app, role, sources, sources.declared, upgrade)
+            native = await self._native(app, role, sources, upgrade)
         return Resolved(
             app=app,
             role=role,
-            release=_release(sources, lock, modes_enabled),
+            release=_release(sources, lock, modes, native),
             lock=lock,
-            own_wheels=(own, runtime),
+            own_wheels=sources.own,
+            native=native,
             verify=sources.verify,
             requires_python=sources.declared.requires_python,
         )
 
     def offers(self, resolved: Resolved) -> list[BuildOrder]:
         """The builds of a release, for the platforms whose wheels are all stored."""
-        known = [(p, self._house.recall(resolved.lock, p)) for p in self._house.platforms()]
+        known = [(p, self._recalled(resolved, p)) for p in self._house.platforms()]
         return [resolved.order(p, wheels) for p, wheels in known if wheels is not None]
 
-    async def order(self, resolved: Resolved, platform: HostPlatform) -> BuildOrder:
-        """The build of a release for a platform, its wheels collected if they are not stored.
+    async def order(
+        self, resolved: Resolved, platform: HostPlatform, host: HostTransport, on_step: OnStep
+    ) -> BuildOrder:
+        """The build of a release for a platform; wheels that are not stored are had now.
+
+        Args:
+            resolved: The release.
+            platform: That of the host.
+            host: The host, on which a worker is compiled that cannot be compiled here.
+            on_step: Called with each step of compiling.
 
         Raises:
             WheelsFailedError: A wheel cannot be had.
+            CompilerMissingError, CompileFailedError: The worker cannot be compiled.
         """
         self._house.meet(platform)
-        return resolved.order(platform, await self._house.collect(resolved.lock, platform))
+        wheels = await self._house.collect(resolved.lock, platform)
+        if resolved.native is not None:
+            native = await self._natives.ensure(resolved.native, platform, host, on_step)
+            wheels = (*wheels, native)
+        return resolved.order(platform, wheels)
+
+    def uncompiled(self, resolved: Resolved, platform: HostPlatform) -> bool:
+        """Whether the worker would have to be compiled for a platform."""
+        native = resolved.native
+        return native is not None and self._natives.recall(native, platform) is None
 
     def uncollected(self, resolved: Resolved, platform: HostPlatform) -> tuple[str, ...]:
         """The locked requirements that would have to be collected for a platform."""
         missing = self._house.missing(resolved.lock, platform)
         return tuple(str(entry.requirement) for entry in missing)
 
-    def _read(self, app: App, modes: Mode, role: Role) -> tuple[_Sources, Wheel, Wheel]:
-        sources = _Sources(
-            app=self._digests.packages(app.source),
-            runtime=runtime_wheel(self._digests),
+    def _recalled(self, resolved: Resolved, platform: HostPlatform) -> tuple[Wheel, ...] | None:
+        locked = self._house.recall(resolved.lock, platform)
+        if resolved.native is None or locked is None:
+            return locked
+        native = self._natives.recall(resolved.native, platform)
+        return None if native is None else (*locked, native)
+
+    async def _lock(
+        self, app: App, role: Role, sources: _Sources, declared: Declarations, upgrade: bool
+    ) -> Lock:
+        runtime = self.store.path(sources.own[1])
+        return await self._locks.ensure(
+            app.name, role.value, declared, runtime_wheel=runtime, upgrade=upgrade
+        )
+
+    async def _native(
+        self, app: App, role: Role, sources: _Sources, upgrade: bool
+    ) -> NativeWorker | None:
+        if sources.worker is None:
+            return None
+        # Not the extras of the mode: what a package compiles to is the same in all of them.
+        declared = evolve(sources.declared, extras=("cython",))
+        tools = await self._lock(app, role, sources, declared, upgrade)
+        package = app.worker_source.name
+        return NativeWorker(package, sources.worker, tools, declared.requires_python)
+
+    def _read(self, app: App, modes: Mode, role: Role) -> _Sources:
+        files = self._digests.packages(app.source)
+        runtime, worker, pure = runtime_wheel(self._digests), None, files
+        if Mode.CYTHON in modes:
+            inside = tuple(f for f in files if f.name.startswith(f"{app.worker_source.name}/"))
+            pure = tuple(file for file in files if file not in inside)
+            worker = app_wheel(app.target, inside, "worker_app").stored_in(self.store)
+        own = app_wheel(app.target, pure).stored_in(self.store)
+        return _Sources(
+            app=files,
+            runtime=runtime,
             declared=_declarations(app, modes, role),
             verify=("agi_env.runtime", *_modules(app, role)),
+            own=(own, runtime.stored_in(self.store)),
+            worker=worker,
         )
-        own = app_wheel(app.target, sources.app).stored_in(self.store)
-        return sources, own, sources.runtime.stored_in(self.store)
 
 
 def _declarations(app: App, modes: Mode, role: Role) -> Declarations:
@@ -172,8 +232,12 @@ def _modules(app: App, role: Role) -> tuple[str, ...]:
     return (app.worker_module if role is Role.WORKER else app.manager_module,)
 
 
-def _release(sources: _Sources, lock: Lock, modes: Mode) -> Release:
+def _release(
+    sources: _Sources, lock: Lock, modes: Mode, native: NativeWorker | None
+) -> Release:
     inputs = {f"app: src/{file.name}": file.digest for file in sources.app}
+    if native is not None:
+        inputs["compilers"] = digest_of([native.tools.digest, FLAGS])
     return Release(
         {
             **inputs,

@@ -37,7 +37,7 @@ class Wheelhouse:
     """
 
     def __init__(self, store: WheelStore) -> None:
-        self._store = store
+        self.store = self._store = store
         self._folder = store.folder / "platforms"
         self._turn: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 

@@ -202,6 +202,9 @@ class Dispatch:
         if seat.state is SeatState.STARTING:
             seat.take(SeatState.READY, event.at)
             self._reduces = event.reduces
+            if event.proof:
+                place = {"slot": event.slot, "executor": event.executor}
+                self._append("executor_ready", **place, **event.proof)
 
     def _finished(self, seat: Seat, event: events.PartitionFinished) -> None:
         if seat.answer(event.id, event.attempt):

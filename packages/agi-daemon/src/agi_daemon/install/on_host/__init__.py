@@ -18,5 +18,18 @@ answer, or ``{"error": {"code", "metadata"}}``.
 SENT = {
     "check": ("talk", "files", "command", "facts", "check"),
     "realise": ("talk", "files", "command", "facts", "check", "bytecode", "build", "realise"),
+    "compile": (
+        "talk",
+        "files",
+        "command",
+        "facts",
+        "check",
+        "bytecode",
+        "build",
+        "realise",
+        "diagnosis",
+        "extension_wheel",
+        "compile",
+    ),
 }
 """The modules that each command needs, each before those that import it; the last has ``main``."""
