@@ -20,6 +20,7 @@ from agi_cluster.model.services import (
 from agi_daemon.apps.registry import Apps
 from agi_daemon.daemon_info import ThisDaemon
 from agi_daemon.events import Events
+from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
@@ -77,7 +78,15 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         leases = CoreLeases(hosts.cores)
         hosts.leased = leases.held_on
         builds = Builds(Installer(settings.state), hosts.transport)
-        plans = Plans(store, requests, apps, hosts, builds)
+        abilities = Abilities(hosts.transport)
+        plans = Plans(
+            store=store,
+            requests=requests,
+            apps=apps,
+            hosts=hosts,
+            builds=builds,
+            abilities=abilities,
+        )
         installations = Installations(
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
         )
@@ -85,6 +94,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             store=store,
             events=events,
             hosts=hosts,
+            abilities=abilities,
             leases=leases,
             builds=builds,
             plans=plans,

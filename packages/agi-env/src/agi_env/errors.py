@@ -232,7 +232,9 @@ class DeviceFailedError(RefusedError):
     """A GPU is there and cannot be used."""
 
     code = "DEVICE_FAILED"
-    advice = "`agi modes APP` shows what each host can do; look into its driver, or run without bit 8"
+    advice = (
+        "`agi modes APP` shows what each host can do; look into its driver, or run without bit 8"
+    )
 
 
 class ConflictError(AgiError):

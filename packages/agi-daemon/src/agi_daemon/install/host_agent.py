@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
+from agi_daemon.install.host_abilities import HostAbilities, HostFacts
 from agi_daemon.install.host_platform import HostPlatform
 from agi_daemon.install.on_host import SENT
 from agi_daemon.install.release import Release, digest_of
@@ -44,17 +45,6 @@ OnStep = Callable[[str, Mapping[str, Any]], None]
 
 
 @frozen
-class HostFacts:
-    """What a host said about itself."""
-
-    platform: HostPlatform
-    cores: int
-    memory_bytes: int
-    uv_version: str
-    root: PurePosixPath
-
-
-@frozen
 class BuildOrder:
     """A build as it is to be on one platform.
 
@@ -64,6 +54,8 @@ class BuildOrder:
         wheels: All that is installed in it.
         verify: Modules that must import in it.
         compiled: The package of which every imported module must be an extension; empty: none.
+        devices: A kernel must run on every GPU of the host.
+        bytecode: Its modules are compiled to bytecode; not worth it for what compiles, once.
     """
 
     release: Release
@@ -71,6 +63,8 @@ class BuildOrder:
     wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
     compiled: str = ""
+    devices: bool = False
+    bytecode: bool = True
 
     @property
     def digest(self) -> str:
@@ -87,6 +81,8 @@ class BuildOrder:
             "wheels": [wheel.to_json() for wheel in self.wheels],
             "verify": list(self.verify),
             "compiled": self.compiled,
+            "devices": self.devices,
+            "bytecode": self.bytecode,
         }
 
 
@@ -149,6 +145,19 @@ class HostAgent:
             deadline_s=_CHECK_DEADLINE_S,
         )
         return _check_from(self._answer(done))
+
+    async def probe(self) -> HostAbilities:
+        """What the host can do beyond plain Python, in one round trip.
+
+        Raises:
+            AgiError: The host cannot be asked; the code says why.
+        """
+        done = await self._transport.run(
+            _argv(self._transport.python),
+            stdin=self._prelude("probe", {}),
+            deadline_s=_CHECK_DEADLINE_S,
+        )
+        return HostAbilities.from_json(self._transport.host, self._answer(done))
 
     async def realise(
         self, order: BuildOrder, missing: Sequence[Wheel], store: WheelStore, on_step: OnStep
@@ -265,15 +274,8 @@ def _tell(line: bytes, on_step: OnStep) -> None:
 
 
 def _check_from(answer: Mapping[str, Any]) -> HostCheck:
-    facts = answer["facts"]
     return HostCheck(
-        facts=HostFacts(
-            platform=HostPlatform.from_json(facts["platform"]),
-            cores=facts["cores"],
-            memory_bytes=facts["memory_bytes"],
-            uv_version=facts["uv_version"],
-            root=PurePosixPath(facts["root"]),
-        ),
+        facts=HostFacts.from_json(answer["facts"]),
         built=answer["built"],
         path=PurePosixPath(answer["path"]) if answer["path"] else None,
         missing=tuple(map(Wheel.from_json, answer["missing"])),

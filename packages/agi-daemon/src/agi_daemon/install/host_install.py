@@ -9,11 +9,13 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-from agi_daemon.install.host_agent import BuildOrder, HostAgent, HostCheck, HostFacts
+from agi_daemon.install.host_abilities import HostFacts, no_devices
+from agi_daemon.install.host_agent import BuildOrder, HostAgent, HostCheck
 from agi_daemon.install.outcome import Build, HostOutcome, Phase, Progress, Report
 from agi_daemon.install.resolution import Resolved, Resolver
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.errors import AgiError, NotInstalledError, PythonMismatchError
+from agi_env.mode import Mode
 
 
 class HostInstall:
@@ -66,8 +68,14 @@ class HostInstall:
     async def _check(self, offers: Sequence[BuildOrder]) -> HostCheck:
         check = await self._agent.check(offers)
         _require_python(self._resolved.requires_python, check.facts, self._host)
+        if Mode.RAPIDS in self._resolved.modes and not check.facts.platform.cuda:
+            await self._refuse_devices()
         self._report(Phase.CHECKED, detail=check.drift)
         return check
+
+    async def _refuse_devices(self) -> None:
+        abilities = await self._agent.probe()
+        raise no_devices(self._host, abilities.devices.reason, Mode.RAPIDS)
 
     async def _collect(self, check: HostCheck) -> BuildOrder:
         platform = check.facts.platform

@@ -15,7 +15,6 @@ from agi_cluster.model.page import Page
 from agi_cluster.model.requests import CreateInstallation
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_daemon.apps.registry import Apps
-from agi_daemon.apps.resolution import check_runnable
 from agi_daemon.apps.slots import for_mode
 from agi_daemon.completion import completed
 from agi_daemon.defects import defect
@@ -120,7 +119,6 @@ class Installations:
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
         settings = snapshot.settings
         modes = settings.modes_enabled if request.modes_enabled is None else request.modes_enabled
-        check_runnable(modes)
         selection = for_mode(request.selection, _configured(settings), modes)
         for host in selection.workers:
             self._hosts.transport(host)

@@ -53,7 +53,8 @@ class NativeWorker:
     def toolchain(self, platform: HostPlatform, wheels: tuple[Wheel, ...]) -> BuildOrder:
         """A build that has what compiling takes, and nothing of the app."""
         release = Release({"tools": self.tools.digest, "python": self.requires_python})
-        return BuildOrder(release, platform, wheels, ("Cython.Build", "setuptools"))
+        modules = ("Cython.Build", "setuptools")
+        return BuildOrder(release, platform, wheels, modules, bytecode=False)
 
 
 class NativeWheels:

@@ -32,6 +32,7 @@ from agi_env.mode import Mode
 from agi_env.paths import host_root, wheels_dir
 
 _NEEDS_BUILDING = Mode.CYTHON | Mode.CLUSTER | Mode.RAPIDS
+_EXTRAS = ((Mode.CLUSTER, "cluster"), (Mode.RAPIDS, "rapids"))
 _WORKERS_ONLY = Mode.CYTHON | Mode.RAPIDS
 """Bits that mean nothing to the side that names the partitions."""
 
@@ -50,6 +51,7 @@ class Resolved:
     Attributes:
         app: What it is a release of.
         role: Whose dependencies it carries.
+        modes: The capabilities that it stages.
         release: Its inputs.
         lock: Its dependencies.
         own_wheels: The app's wheel and the runtime's.
@@ -60,6 +62,7 @@ class Resolved:
 
     app: App
     role: Role
+    modes: Mode
     release: Release
     lock: Lock
     own_wheels: tuple[Wheel, ...]
@@ -71,7 +74,8 @@ class Resolved:
         """The build for a platform, given the wheels that the lock needs there, and the native."""
         wheels = tuple(sorted({*self.own_wheels, *others}))
         compiled = self.native.package if self.native else ""
-        return BuildOrder(self.release, platform, wheels, self.verify, compiled)
+        devices = Mode.RAPIDS in self.modes
+        return BuildOrder(self.release, platform, wheels, self.verify, compiled, devices)
 
 
 @frozen
@@ -124,6 +128,7 @@ class Resolver:
         return Resolved(
             app=app,
             role=role,
+            modes=modes,
             release=_release(sources, lock, modes, native),
             lock=lock,
             own_wheels=sources.own,
@@ -219,7 +224,7 @@ def _declarations(app: App, modes: Mode, role: Role) -> Declarations:
     return Declarations(
         dependencies=app.worker_dependencies() if worker else app.manager_dependencies(),
         runtime=runtime_requirements(),
-        extras=("cluster",) if Mode.CLUSTER in modes else (),
+        extras=tuple(name for bit, name in _EXTRAS if bit in modes),
         requires_python=app.requires_python,
         source=str(own if worker and own.is_file() else app.pyproject),
     )
@@ -232,9 +237,7 @@ def _modules(app: App, role: Role) -> tuple[str, ...]:
     return (app.worker_module if role is Role.WORKER else app.manager_module,)
 
 
-def _release(
-    sources: _Sources, lock: Lock, modes: Mode, native: NativeWorker | None
-) -> Release:
+def _release(sources: _Sources, lock: Lock, modes: Mode, native: NativeWorker | None) -> Release:
     inputs = {f"app: src/{file.name}": file.digest for file in sources.app}
     if native is not None:
         inputs["compilers"] = digest_of([native.tools.digest, FLAGS])

@@ -137,7 +137,11 @@ def own_platform() -> HostPlatform:
 
 
 def _of(lock: Lock, platform: HostPlatform) -> list[LockEntry]:
-    return [entry for entry in lock.entries if platform.applies(entry.requirement.marker)]
+    return [
+        entry
+        for entry in lock.entries
+        if platform.applies(entry.requirement.marker) and platform.takes(entry.requirement.name)
+    ]
 
 
 def _need(entry: LockEntry, platform: HostPlatform) -> str:

@@ -10,8 +10,10 @@ from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan, PlannedPartition
 from agi_cluster.model.requests import CreatePlan
 from agi_cluster.model.selection import THIS_MACHINE
+from agi_daemon.apps.devices import with_devices
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.resolution import Resolution, resolve
+from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.builds import Builds
 from agi_daemon.planning import plan_store
@@ -29,13 +31,21 @@ class Plans:
     """Implements ``agi_cluster.model.services.PlanService``."""
 
     def __init__(
-        self, store: Store, requests: Requests, apps: Apps, hosts: Hosts, builds: Builds
+        self,
+        *,
+        store: Store,
+        requests: Requests,
+        apps: Apps,
+        hosts: Hosts,
+        builds: Builds,
+        abilities: Abilities,
     ) -> None:
         self._store = store
         self._requests = requests
         self._apps = apps
         self._hosts = hosts
         self._builds = builds
+        self._abilities = abilities
 
     async def create_plan(
         self, request: CreatePlan, *, request_id: str = "", validate_only: bool = False
@@ -106,7 +116,7 @@ class Plans:
 
     async def _resolved(self, request: CreatePlan, *, dry_run: bool) -> Resolution:
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
-        return resolve(
+        resolution = resolve(
             app,
             snapshot.settings,
             cores_of=self._hosts.cores,
@@ -114,6 +124,7 @@ class Plans:
             mode=request.mode,
             args=request.args,
         )
+        return await with_devices(resolution, self._abilities)
 
     async def _drafted(self, resolution: Resolution, manager_build: str) -> PlanContent:
         here = self._hosts.transport(THIS_MACHINE)

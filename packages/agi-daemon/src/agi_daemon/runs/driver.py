@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
+from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.builds import Builds
 from agi_daemon.log import get_log
@@ -49,6 +50,7 @@ class Parts:
     store: Store
     events: Events
     hosts: Hosts
+    abilities: Abilities
     leases: CoreLeases
     builds: Builds
     plans: Plans

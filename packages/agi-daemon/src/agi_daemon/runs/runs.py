@@ -14,6 +14,7 @@ from agi_cluster.model.plan import PlannedPartition
 from agi_cluster.model.requests import StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.snippet import SNIPPET_API
+from agi_daemon.apps.devices import with_devices
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.resolution import Resolution, resolve
 from agi_daemon.completion import completed
@@ -171,6 +172,7 @@ class Runs:
         )
         for host in resolution.hosts:
             self._parts.hosts.transport(host)
+        resolution = await with_devices(resolution, self._parts.abilities)
         run = Run(
             id=new_id(app.target),
             app=app.name,

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from agi_env.atomic_file import disk_errors
 from agi_env.errors import DiskFullError
 from agi_env.mode import Mode
-from agi_env.runtime import attempt, process_tree
+from agi_env.runtime import attempt, devices, process_tree
 from agi_env.runtime.app_class import AppClassError, describe, worker_class
 from agi_env.runtime.app_context import AppContext
 from agi_env.runtime.app_traceback import app_traceback
@@ -141,8 +141,11 @@ def _started(message: Message) -> tuple[Any, Message]:
     """The worker, and the proof that it is what the mode asks for."""
     cls = worker_class(message["target"])
     proof: Message = {}
-    if Mode.CYTHON in Mode(message["context"]["mode"]):
+    mode = Mode(message["context"]["mode"])
+    if Mode.CYTHON in mode:
         proof["module"] = compiled_module(message["target"])
+    if Mode.RAPIDS in mode:
+        proof.update(devices.proof())
     if not has_work(cls):
         raise AppClassError(FailureKind.WORK_MISSING, f"class {cls.__name__} has no work()")
     context = message["context"]
@@ -163,6 +166,8 @@ def _cause(error: BaseException, what: str) -> FailureCause:
         case AppClassError():
             reason = error.__cause__
             return FailureCause(error.kind, str(error), app_traceback(reason) if reason else "")
+        case devices.DeviceError():
+            return FailureCause(FailureKind.NO_DEVICE, str(error))
         case NotJsonError():
             message = f"{what} returned what JSON cannot carry: {error}"
             return FailureCause(FailureKind.NOT_JSON, message)

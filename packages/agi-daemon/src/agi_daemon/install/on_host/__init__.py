@@ -15,21 +15,14 @@ answer, or ``{"error": {"code", "metadata"}}``.
     <root>/uv-cache/                     uv's, shared by the builds through hard links
 """
 
+_CHECK = ("talk", "files", "command", "devices", "facts", "check")
+_REALISE = (*_CHECK, "bytecode", "build", "realise")
+_COMPILE = (*_REALISE, "diagnosis", "extension_wheel", "compile")
+
 SENT = {
-    "check": ("talk", "files", "command", "facts", "check"),
-    "realise": ("talk", "files", "command", "facts", "check", "bytecode", "build", "realise"),
-    "compile": (
-        "talk",
-        "files",
-        "command",
-        "facts",
-        "check",
-        "bytecode",
-        "build",
-        "realise",
-        "diagnosis",
-        "extension_wheel",
-        "compile",
-    ),
+    "check": _CHECK,
+    "realise": _REALISE,
+    "compile": _COMPILE,
+    "probe": (*_COMPILE, "probe"),
 }
 """The modules that each command needs, each before those that import it; the last has ``main``."""

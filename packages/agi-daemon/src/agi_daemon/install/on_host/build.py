@@ -11,7 +11,8 @@ import time
 
 from agi_daemon.install.on_host.bytecode import add_bytecode
 from agi_daemon.install.on_host.check import wheel_path
-from agi_daemon.install.on_host.command import run, watch_end
+from agi_daemon.install.on_host.command import attempt, ending, run, watch_end
+from agi_daemon.install.on_host.devices import FAKE_VARIABLE
 from agi_daemon.install.on_host.facts import find_uv
 from agi_daemon.install.on_host.files import list_files, read_json, sync_folder, write_file
 from agi_daemon.install.on_host.talk import Fault, say
@@ -61,6 +62,7 @@ class Draft:
 
     def __init__(self, root: str, request: Mapping[str, Any], path: str) -> None:
         self._root, self._request, self._path = root, request, path
+        self._devices: dict[str, Any] = {}
         self._uv = find_uv(request["uv"])
         if not self._uv:
             raise Fault("BUILD_FAILED", "there is no uv on this host", "PATH")
@@ -75,8 +77,12 @@ class Draft:
 
     def make(self) -> None:
         """All steps, each announced before it is taken."""
-        steps = (self.venv, self.install, self.bytecode, self.verify, self.record)
-        for step in steps:
+        asked = self._request
+        steps = [self.venv, self.install]
+        steps += [self.bytecode] if asked["bytecode"] else []
+        steps += [self.verify]
+        steps += [self.devices] if asked["devices"] else []
+        for step in [*steps, self.record]:
             say(step.__name__)
             step()
 
@@ -109,12 +115,25 @@ class Draft:
         if ended:
             raise Fault("APP_IMPORT_FAILED", f"the import of {' or '.join(names)} {ended}")
 
+    def devices(self) -> None:
+        """The proof that CuPy imports and a kernel runs on each GPU."""
+        env = {FAKE_VARIABLE: os.environ[FAKE_VARIABLE]} if FAKE_VARIABLE in os.environ else {}
+        argv = [self._path + "/bin/python", "-I", "-B", "-m", "agi_env.runtime.devices"]
+        code, out, errors = attempt(argv, env, "the probe of the devices", limit_s=VERIFY_LIMIT_S)
+        said = (out or errors).strip().splitlines()[-1:]
+        answer = json.loads(said[0]) if code == 0 and said else {"error": " ".join(said)}
+        if "error" in answer:
+            raise Fault(
+                "DEVICE_FAILED", answer["error"] or "the probe of the devices " + ending(code)
+            )
+        self._devices = answer
+
     def record(self) -> None:
         """What it is made of, and every file of it."""
         list_files(self._path)
         wanted = ("build", "release", "wheels", "platform", "verify", "compiled")
         manifest = {name: self._request[name] for name in wanted}
-        manifest.update(schema="agi.build.v1", made=time.time())
+        manifest.update(schema="agi.build.v1", made=time.time(), devices=self._devices)
         write_file(self._path + "/manifest.json", json.dumps(manifest, indent=1))
         sync_folder(self._path)
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import sysconfig
 import zipfile
+from contextlib import suppress
 
 from agi_daemon.install.on_host.check import wheel_path
 from agi_daemon.install.on_host.command import ending
@@ -67,8 +68,9 @@ def require_compiler() -> None:
     elif not os.path.exists(header):
         missing = f"the headers of Python are not on this host: there is no {header}"
     if missing:
-        remedy = f"Install them with `{install_command()}`, or run without bit 2"
-        raise Fault("COMPILER_MISSING", missing, "PATH", remedy=remedy)
+        command = install_command()
+        remedy = f"Install them with `{command}`, or run without bit 2"
+        raise Fault("COMPILER_MISSING", missing, "", remedy=remedy, command=command)
 
 
 def install_command() -> str:
@@ -125,10 +127,8 @@ def _bounded(argv: Sequence[str], place: str, limit_s: float) -> tuple[int, str]
     except subprocess.TimeoutExpired:
         raise Fault("COMPILE_FAILED", f"compiling did not end in {limit_s:g} s") from None
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         child.wait()
     with open(place + "/said", encoding="utf-8", errors="replace") as file:
         return code, file.read(_SAID_BYTES)

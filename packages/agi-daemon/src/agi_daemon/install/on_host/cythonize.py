@@ -2,11 +2,11 @@
 
 ``python -c TEXT REPORT PACKAGE JOBS FLAGS...`` runs in a build that has Cython and setuptools,
 in the folder of the sources. It compiles every module of the package but ``__init__`` and
-``__main__``, a ``.pyx`` before the ``.py`` of its name, into ``../lib``. What the compilers complain
-about is on standard error, by the names that the sources have for their author.
+``__main__``, a ``.pyx`` before the ``.py`` of its name, into ``../lib``. What the compilers
+complain about is on standard error, by the names that the sources have for their author.
 """
 
-# ruff: noqa: PTH103, PTH118, PTH123, PTH207, PLC0415
+# ruff: noqa: PTH103, PTH123, PTH207, PLC0415
 from __future__ import annotations
 
 import glob

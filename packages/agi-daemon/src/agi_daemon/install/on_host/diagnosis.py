@@ -31,13 +31,16 @@ def fault_of(complaint: str, ending: str) -> Fault:
     """
     absent = _NO_COMMAND.search(complaint)
     if absent:
-        return Fault("COMPILER_MISSING", f"there is no {absent['name']} on this host", "PATH")
+        return Fault("COMPILER_MISSING", f"there is no {absent['name']} on this host")
     file, line, what = next(_errors(complaint), ("", 0, ""))
     if not what:
         last = [text for text in complaint.splitlines() if text.strip()][-1:]
         return Fault("COMPILE_FAILED", f"the compiler {ending}: {''.join(last)}")
     return Fault(
-        "COMPILE_FAILED", what, f"src/{file}:{line}" if file else "", traceback=_excerpt(file, line, what)
+        "COMPILE_FAILED",
+        what,
+        f"src/{file}:{line}" if file else "",
+        traceback=_excerpt(file, line, what),
     )
 
 

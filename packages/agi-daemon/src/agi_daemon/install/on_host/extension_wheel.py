@@ -4,7 +4,7 @@ The sources stay beside the extensions: Python prefers an extension, and traceba
 author's lines.
 """
 
-# ruff: noqa: PTH118, PTH119, PTH123, UP031
+# ruff: noqa: PTH119, UP031
 from __future__ import annotations
 
 import base64
@@ -38,7 +38,10 @@ def repacked(pure: str, extensions: Mapping[str, bytes]) -> tuple[str, bytes]:
     """
     tag, stem = platform_tag(), os.path.basename(pure)[: -len("-py3-none-any.whl")]
     info, records, buffer = f"{stem}.dist-info", [], io.BytesIO()
-    with zipfile.ZipFile(pure) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+    with (
+        zipfile.ZipFile(pure) as source,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made,
+    ):
         kept = [name for name in source.namelist() if not name.endswith(("/WHEEL", "/RECORD"))]
         for name in kept:
             records.append(_add(made, name, source.read(name)))
