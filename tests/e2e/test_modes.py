@@ -1,4 +1,4 @@
-"""All sixteen modes on this machine: equal totals, or the exact refusal; compiled code at its worst.
+"""All sixteen modes on this machine: equal totals, or the exact refusal; compiled code at worst.
 
 There is no GPU in a test: the daemon pretends two, see ``agi_env.runtime.devices``, and a second
 daemon has none.

@@ -9,18 +9,22 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from agi_cli.listing import Listing
-from agi_cluster.api.v1 import apps_pb2, hosts_pb2, plans_pb2, runs_pb2
+from agi_cluster.api.v1 import apps_pb2, benchmarks_pb2, hosts_pb2, plans_pb2, runs_pb2
 from agi_cluster.model.app import App, AppSettings
+from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.daemon import DaemonInfo
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
+from agi_cluster.model.modes import AppModes
 from agi_cluster.model.plan import Plan, PlannedPartition
 from agi_cluster.model.run import Run, RunPartition
 from agi_cluster.model.snippet import Snippet
 from agi_cluster.wire.app import app_to_wire, settings_to_wire
+from agi_cluster.wire.benchmark import benchmark_to_wire
 from agi_cluster.wire.daemon import daemon_to_wire
 from agi_cluster.wire.host import host_to_wire
 from agi_cluster.wire.installation import installation_to_wire
+from agi_cluster.wire.modes import modes_to_wire
 from agi_cluster.wire.plan import plan_to_wire, planned_partition_to_wire
 from agi_cluster.wire.run import run_to_wire
 from agi_cluster.wire.run_partition import run_partition_to_wire
@@ -28,7 +32,9 @@ from agi_cluster.wire.snippet import snippet_to_wire
 
 _MESSAGES: dict[type, Callable[[Any], Message]] = {
     App: app_to_wire,
+    AppModes: modes_to_wire,
     AppSettings: settings_to_wire,
+    Benchmark: benchmark_to_wire,
     DaemonInfo: daemon_to_wire,
     Host: host_to_wire,
     Installation: installation_to_wire,
@@ -41,6 +47,7 @@ _MESSAGES: dict[type, Callable[[Any], Message]] = {
 
 _LISTS: dict[type, tuple[Callable[..., Message], str]] = {
     App: (apps_pb2.ListAppsResponse, "apps"),
+    Benchmark: (benchmarks_pb2.ListBenchmarksResponse, "benchmarks"),
     Host: (hosts_pb2.ListHostsResponse, "hosts"),
     Plan: (plans_pb2.ListPlansResponse, "plans"),
     PlannedPartition: (plans_pb2.ListPlanPartitionsResponse, "partitions"),

@@ -115,6 +115,15 @@ def _shipping(data: Data, _label: Label) -> str:
     )
 
 
+def _measured(data: Data, _label: Label) -> str:
+    mode, number = data.get("mode"), int(data.get("round", 0)) + 1
+    if data.get("error"):
+        return f"mode {mode}: {data['error']}"
+    if not data.get("counts"):
+        return f"mode {mode}, run {number}: warm"
+    return f"mode {mode}, run {number}: {duration(float(data.get('seconds') or 0))}"
+
+
 def _resolved(data: Data, _label: Label) -> str:
     changed = data.get("changed") or ()
     return f"changed: {', '.join(map(str, changed))}" if changed else ""
@@ -161,6 +170,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "reduce_failed": _always("reduce failed"),
     "published": _published,
     "settled": _silence,
+    "measured": _measured,
     "resolved": _resolved,
     "checked": _silence,
     "collecting": _collecting,

@@ -10,14 +10,17 @@ from attrs import frozen
 
 from agi_cluster.model.services import (
     AppService,
+    BenchmarkService,
     DaemonService,
     HostService,
     InstallationService,
+    ModeService,
     PlanService,
     RunService,
     SnippetService,
 )
 from agi_daemon.apps.registry import Apps
+from agi_daemon.benchmarks.benchmarks import Benchmarks
 from agi_daemon.daemon_info import ThisDaemon
 from agi_daemon.events import Events
 from agi_daemon.hosts.abilities import Abilities
@@ -25,6 +28,7 @@ from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
+from agi_daemon.modes.modes import Modes
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
@@ -51,6 +55,8 @@ class Services:
     runs: RunService | None = None
     snippets: SnippetService | None = None
     hosts: HostService | None = None
+    modes: ModeService | None = None
+    benchmarks: BenchmarkService | None = None
 
 
 Compose = Callable[[DaemonSettings, asyncio.Event], AbstractAsyncContextManager[Services]]
@@ -102,8 +108,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             cluster=settings.cluster,
         )
         reconciler = Reconciler(parts)
+        runs = Runs(parts, apps, requests, reconciler)
+        modes = Modes(apps, hosts, abilities)
+        benchmarks = Benchmarks(
+            store=store, requests=requests, events=events, apps=apps, modes=modes, runs=runs
+        )
         installations.adopt()
         reconciler.adopt()
+        benchmarks.adopt()
         try:
             yield Services(
                 daemon=ThisDaemon(
@@ -116,11 +128,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 apps=apps,
                 installations=installations,
                 plans=plans,
-                runs=Runs(parts, apps, requests, reconciler),
+                runs=runs,
                 snippets=Snippets(store, apps),
                 hosts=hosts,
+                modes=modes,
+                benchmarks=benchmarks,
             )
         finally:
+            await benchmarks.aclose()
             await reconciler.aclose()
             await installations.aclose()
             await hosts.aclose()

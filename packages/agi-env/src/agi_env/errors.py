@@ -172,6 +172,13 @@ class InstallationNotFoundError(NotFoundError):
     advice = "`agi install APP` makes one"
 
 
+class BenchmarkNotFoundError(NotFoundError):
+    """No benchmark has this name."""
+
+    code = "BENCHMARK_NOT_FOUND"
+    advice = "`agi benchmarks list` shows the benchmarks"
+
+
 class HostNotFoundError(NotFoundError):
     """A host that was never enrolled."""
 

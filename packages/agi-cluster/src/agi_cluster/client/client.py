@@ -15,7 +15,17 @@ import grpc.aio
 
 from agi_cluster.client.autostart import ensure_daemon
 from agi_cluster.client.call import Call, Stream, Watch, as_method
-from agi_cluster.client.calls import apps, daemon, hosts, installations, plans, runs, snippets
+from agi_cluster.client.calls import (
+    apps,
+    benchmarks,
+    daemon,
+    hosts,
+    installations,
+    modes,
+    plans,
+    runs,
+    snippets,
+)
 from agi_cluster.client.channel import OPTIONS
 from agi_cluster.client.connection import Connection
 from agi_cluster.client.following import Following
@@ -103,6 +113,14 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     list_hosts = _unary(hosts.list_hosts)
     get_host = _unary(hosts.get_host)
+
+    get_modes = _unary(modes.get_modes)
+
+    create_benchmark = _unary(benchmarks.create_benchmark)
+    get_benchmark = _unary(benchmarks.get_benchmark)
+    list_benchmarks = _unary(benchmarks.list_benchmarks)
+    watch_benchmark = _watch(benchmarks.watch_benchmark)
+    cancel_benchmark = _unary(benchmarks.cancel_benchmark)
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)

@@ -48,3 +48,18 @@ class StartRun:
     no_install: bool = False
     snippet: SnippetOrigin | None = None
     verbose: int | None = None
+
+
+@frozen(kw_only=True)
+class CreateBenchmark:
+    """Run an app in several modes, in turns."""
+
+    app: str
+    modes: tuple[Mode, ...] = ()
+    """None: all that can be run on the hosts."""
+    selection: Selection = Selection()
+    args: dict[str, Any] = field(factory=dict)
+    repeats: int = 5
+    """Runs of each mode that count, 2 to 100."""
+    warmups: int = 1
+    """Runs of each mode before those, 0 to 10."""

@@ -13,14 +13,17 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
+from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.daemon import DaemonInfo
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
+from agi_cluster.model.modes import AppModes
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan, PlannedPartition
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.requests import CreateBenchmark, CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
+from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import Snippet, SnippetKind
 
 
@@ -130,6 +133,33 @@ class HostService(Protocol):
 
     async def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]: ...
     async def get_host(self, name: str) -> Host: ...
+
+
+class ModeService(Protocol):
+    """What the modes of an app come to on its hosts."""
+
+    async def get_modes(self, app: str, selection: Selection = Selection()) -> AppModes: ...
+
+
+class BenchmarkService(Protocol):
+    """The same run in several modes."""
+
+    async def create_benchmark(
+        self, request: CreateBenchmark, *, request_id: str = "", validate_only: bool = False
+    ) -> Benchmark: ...
+    async def get_benchmark(self, name: str) -> Benchmark: ...
+    async def list_benchmarks(
+        self, *, page_size: int = 0, page_token: str = "", app: str = ""
+    ) -> Page[Benchmark]: ...
+    def watch_benchmark(
+        self, name: str, *, after_sequence: int = 0
+    ) -> AsyncIterator[tuple[Benchmark | Event, int]]:
+        """Yield snapshot, events, last snapshot, each with the sequence number it includes."""
+        ...
+
+    async def cancel_benchmark(
+        self, name: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Benchmark: ...
 
 
 class DaemonService(Protocol):

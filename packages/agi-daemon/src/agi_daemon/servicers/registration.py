@@ -10,12 +10,16 @@ import grpc
 from agi_cluster.api.v1 import (
     apps_pb2,
     apps_pb2_grpc,
+    benchmarks_pb2,
+    benchmarks_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
     hosts_pb2,
     hosts_pb2_grpc,
     installations_pb2,
     installations_pb2_grpc,
+    modes_pb2,
+    modes_pb2_grpc,
     plans_pb2,
     plans_pb2_grpc,
     runs_pb2,
@@ -26,9 +30,11 @@ from agi_cluster.api.v1 import (
 from agi_daemon.compose import Services
 from agi_daemon.servicers import health, reflection
 from agi_daemon.servicers.apps import AppServicer
+from agi_daemon.servicers.benchmarks import BenchmarkServicer
 from agi_daemon.servicers.daemon import DaemonServicer
 from agi_daemon.servicers.hosts import HostServicer
 from agi_daemon.servicers.installations import InstallationServicer
+from agi_daemon.servicers.modes import ModeServicer
 from agi_daemon.servicers.plans import PlanServicer
 from agi_daemon.servicers.runs import RunServicer
 from agi_daemon.servicers.snippets import SnippetServicer
@@ -67,6 +73,10 @@ def _offered(services: Services) -> Iterator[tuple[Any, Any, Any]]:
         yield SnippetServicer(services.snippets), snippets_pb2, snippets_pb2_grpc
     if services.hosts is not None:
         yield HostServicer(services.hosts), hosts_pb2, hosts_pb2_grpc
+    if services.modes is not None:
+        yield ModeServicer(services.modes), modes_pb2, modes_pb2_grpc
+    if services.benchmarks is not None:
+        yield BenchmarkServicer(services.benchmarks), benchmarks_pb2, benchmarks_pb2_grpc
 
 
 def _add(server: grpc.aio.Server, servicer: Any, messages: Any, stubs: Any) -> str:

@@ -33,7 +33,7 @@ class BaseWorker(ABC):
     def xp(self) -> Any:
         """The module of arrays: CuPy in a mode with the rapids bit, else numpy.
 
-        Both have the same functions, so one ``work`` serves both. CuPy's device is that of the slot.
+        Both have the same functions, so one ``work`` serves both. CuPy's device is the slot's.
 
         Raises:
             ModuleNotFoundError: The app does not declare numpy.
