@@ -235,6 +235,7 @@ class GatedRun:
 _WATCHES = {
     "runs/": "RunService.WatchRun",
     "installations/": "InstallationService.WatchInstallation",
+    "benchmarks/": "BenchmarkService.WatchBenchmark",
 }
 
 
@@ -311,6 +312,10 @@ def world(
         plan = wire.call("PlanService.CreatePlan", {"app": app, "args": args})
         run = wire.call("RunService.StartRun", {"app": app, "mode": 0, "args": args})
         world.settle(run)
+        asked = {"app": app, "modes": [0], "repeats": 2, "warmups": 0}
+        benchmark = wire.call("BenchmarkService.CreateBenchmark", asked)
+        world.settle(benchmark)
+    world.words |= {"benchmark": benchmark.name}
     world.words |= {"app": app, "installation": installation.name, "run": run.name}
     world.words |= {"plan": plan.name, "plan_id": plan.name.partition("@")[0]}
     return world

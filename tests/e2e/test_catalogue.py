@@ -21,6 +21,7 @@ APPS = "tests/e2e/test_bad_apps.py"
 DAEMONS = "tests/e2e/test_bad_daemons.py"
 DISKS = "tests/e2e/test_bad_disks.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
+NATIVE = "packages/agi-daemon/tests/test_native.py"
 TRANSPORT = "packages/agi-daemon/tests/test_transport_local.py"
 
 PROVOKED = {
@@ -39,11 +40,17 @@ PROVOKED = {
     "RUN_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "PLAN_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "INSTALLATION_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
+    "BENCHMARK_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "HOST_NOT_FOUND": f"{INPUT}::test_hosts_that_do_not_fit_or_are_unknown",
     # The state of things does not allow it.
     "REFUSED": f"{TRANSPORT}::test_a_command_that_is_not_there_is_refused",
     "NOT_INSTALLED": f"{INPUT}::test_sources_that_are_not_installed",
     "MODE_NOT_RUNNABLE": f"{INPUT}::test_a_mode_that_cannot_be_run_here",
+    "COMPILER_MISSING": f"{NATIVE}::test_a_host_without_a_compiler_says_how_to_get_one",
+    "NOT_COMPILED": (
+        "tests/e2e/test_modes.py::test_a_build_that_lost_its_extension_is_refused_not_run_as_python"
+    ),
+    "DEVICE_FAILED": f"{NATIVE}::test_a_device_that_does_not_compute_is_met_when_it_is_installed",
     "PLAN_STALE": f"{INPUT}::test_a_plan_that_was_made_for_something_else",
     "PYTHON_MISMATCH": f"{INPUT}::test_declarations_that_cannot_be_used",
     # Somebody else was first.
@@ -83,6 +90,7 @@ PROVOKED = {
     "WHEELS_FAILED": (
         "packages/agi-daemon/tests/test_wheelhouse.py::test_no_index_is_said_to_be_the_matter"
     ),
+    "COMPILE_FAILED": f"{NATIVE}::test_what_does_not_compile_is_told_by_the_authors_line",
     "BUILD_FAILED": (
         "packages/agi-daemon/tests/test_installer.py"
         "::test_killed_in_the_middle_it_succeeds_the_next_time"

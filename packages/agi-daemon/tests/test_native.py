@@ -14,7 +14,12 @@ from agi_daemon.install.on_host.diagnosis import fault_of
 from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress
 from agi_daemon.transport.local import LocalTransport
 from agi_env.app import App
-from agi_env.errors import AppImportError, CompileFailedError, CompilerMissingError
+from agi_env.errors import (
+    AppImportError,
+    CompileFailedError,
+    CompilerMissingError,
+    DeviceFailedError,
+)
 from agi_env.mode import Mode
 
 WORKER = """\
@@ -175,3 +180,11 @@ async def test_a_host_without_a_compiler_says_how_to_get_one(
 def test_what_only_the_compiler_knows_is_passed_on(said: str, code: str, what: str) -> None:
     fault = fault_of(said, "ended its process by signal 9")
     assert (fault.code, what in str(fault)) == (code, True)
+
+
+async def test_a_device_that_does_not_compute_is_met_when_it_is_installed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGI_FAKE_DEVICES", "0")  # as a driver that is loaded without a device
+    error = (await bench.install(bench.app("gpu"), Mode.RAPIDS)).error
+    assert isinstance(error, DeviceFailedError) and error.metadata["host"] == "127.0.0.1"

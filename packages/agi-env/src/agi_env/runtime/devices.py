@@ -101,7 +101,7 @@ class FakeDevices:
         seen = self._environ.get(VISIBLE_VARIABLE)
         chosen = every if seen is None else [each for each in seen.split(",") if each in every]
         if not chosen:
-            raise DeviceError(f"there is no device {seen} among the fake ones")
+            raise DeviceError(f"no device {seen or 'at all'} is among the fake ones")
         return [f"fake device {number}" for number in chosen]
 
 

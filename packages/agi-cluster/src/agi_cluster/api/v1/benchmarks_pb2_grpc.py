@@ -68,7 +68,7 @@ class BenchmarkServiceServicer(object):
 
     def CreateBenchmark(self, request, context):
         """Begins a benchmark and returns it at once. Its runs are runs like all others.
-        Errors: those of settings and apps, MODE_NOT_RUNNABLE, REQUEST_INVALID.
+        A mode that a host refuses is told so in its row. Errors: those of settings and apps.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -158,7 +158,7 @@ class BenchmarkServiceStub(typing.Generic[_BenchmarkServiceCreateBenchmarkType, 
 
     CreateBenchmark: _BenchmarkServiceCreateBenchmarkType
     """Begins a benchmark and returns it at once. Its runs are runs like all others.
-    Errors: those of settings and apps, MODE_NOT_RUNNABLE, REQUEST_INVALID.
+    A mode that a host refuses is told so in its row. Errors: those of settings and apps.
     """
 
     GetBenchmark: _BenchmarkServiceGetBenchmarkType
@@ -210,7 +210,7 @@ class BenchmarkServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.benchmarks_pb2.Benchmark, collections.abc.Awaitable[agi_cluster.api.v1.benchmarks_pb2.Benchmark]]:
         """Begins a benchmark and returns it at once. Its runs are runs like all others.
-        Errors: those of settings and apps, MODE_NOT_RUNNABLE, REQUEST_INVALID.
+        A mode that a host refuses is told so in its row. Errors: those of settings and apps.
         """
 
     @abc.abstractmethod

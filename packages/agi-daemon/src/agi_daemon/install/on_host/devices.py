@@ -34,7 +34,7 @@ def driver_version(path: str = _DRIVER) -> str:
     """The version of the loaded NVIDIA driver, such as ``550.54.15``; empty where there is none."""
     try:
         with open(path, encoding="utf-8") as file:
-            found = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", file.readline())
+            found = re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", file.readline())
     except OSError:
         return ""
     return found.group(1) if found else ""
@@ -45,7 +45,8 @@ def devices() -> dict[str, Any]:
     count = os.environ.get(FAKE_VARIABLE)
     if count:
         found = [_device(str(n), f"FAKE-{n}", f"fake device {n}", "0") for n in range(int(count))]
-        return {"driver": FAKE, "cuda": FAKE, "devices": found, "reason": ""}
+        reason = "" if found else "the driver shows no device"
+        return {"driver": FAKE, "cuda": FAKE, "devices": found, "reason": reason}
     driver, cuda = driver_version(), cuda_version()
     answer: dict[str, Any] = {"driver": driver, "cuda": cuda, "devices": [], "reason": ""}
     if not driver:
