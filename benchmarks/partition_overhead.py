@@ -1,9 +1,11 @@
-"""What a partition costs beyond its work, beside bare processes that do the same work in a loop.
+"""What a partition costs beyond its work, beside bare processes and beside plain Dask.
 
-    uv run python benchmarks/partition_overhead.py [ROUNDS]      default 5
+    uv run python benchmarks/partition_overhead.py [ROUNDS [CASE ...]]      default 5, all
 
 The work is processor time of 1, 10 and 100 ms a partition. Mode 0 has one executor and stands
-beside one bare process, mode 1 has one for each core and stands beside as many. Compared is the
+beside one bare process that does the same work in a loop; mode 1 has one for each core and stands
+beside as many. Mode 4 stands beside both, and beside Dask alone with as many workers; the aim is
+5 % over that at 100 ms. Compared is the
 time from the start of the first partition to the end of the last, so that what a run costs as a
 whole is left out; `local_overhead.py` has that. The processor time is what daemon, runner and
 executors use for a partition beyond its work: that of a run with all partitions less that of a run
@@ -15,6 +17,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +34,7 @@ from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_env.mode import Mode
 
 SIXTEEN = Path(__file__).parent / "apps" / "sixteen_project"
+PLAIN_DASK = Path(__file__).parent / "plain_dask.py"
 COUNTS = {1.0: 500, 10.0: 100, 100.0: 20}
 """Partitions for each executor, by their milliseconds."""
 CORES = len(os.sched_getaffinity(0))
@@ -128,6 +132,17 @@ def bare_processes(executors: int) -> Floor:
     return seconds
 
 
+def plain_dask(executors: int) -> Floor:
+    """Dask alone, with as many workers of one thread each."""
+
+    def seconds(each: int, spin_ms: float) -> float:
+        command = [sys.executable, str(PLAIN_DASK), str(executors), str(each), str(spin_ms)]
+        done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
+        return float(done.stdout.splitlines()[-1])
+
+    return seconds
+
+
 def compare(daemon: RunningDaemon, client: Client, case: Case, spin_ms: float, rounds: int) -> None:
     """Print one line."""
     each = COUNTS[spin_ms]
@@ -143,8 +158,8 @@ def compare(daemon: RunningDaemon, client: Client, case: Case, spin_ms: float, r
     mine, bare = alternating(rounds, ours, lambda: case.floor(each, spin_ms))
     over = [(one - other) / each for one, other in zip(mine, bare, strict=True)]
     print(
-        f"{case.name:22} {spin_ms:4g} ms: {Medians.of(mine).shown('s', 1):24} "
-        f"bare {Medians.of(bare).shown('s', 1):24} ratio {ratio(mine, bare):20} "
+        f"{case.name:32} {spin_ms:4g} ms: {Medians.of(mine).shown('s', 1):24} "
+        f"beside {Medians.of(bare).shown('s', 1):24} ratio {ratio(mine, bare):20} "
         f"over {Medians.of(over).shown():28} CPU over {Medians.of(taken[1:]).shown()} a partition",
         flush=True,
     )
@@ -152,12 +167,21 @@ def compare(daemon: RunningDaemon, client: Client, case: Case, spin_ms: float, r
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    wanted = sys.argv[2:]
     cases = [
         Case("mode 0, 1 executor", Mode.PLAIN, 1, bare_processes(1)),
         Case(f"mode 1, {CORES} executors", Mode.POOL, CORES, bare_processes(CORES)),
+        Case(f"mode 4, {CORES} slots", Mode.CLUSTER, CORES, bare_processes(CORES)),
+        Case(f"mode 4, {CORES} slots; Dask", Mode.CLUSTER, CORES, plain_dask(CORES)),
     ]
-    with running_daemon() as daemon, daemon.client() as client:
+    with (
+        tempfile.TemporaryDirectory(prefix="agi-share-") as share,
+        running_daemon(env={"AGI_CLUSTER_SHARE": share}) as daemon,
+        daemon.client() as client,
+    ):
         for case in cases:
+            if wanted and not any(each in case.name for each in wanted):
+                continue
             for spin_ms in COUNTS:
                 compare(daemon, client, case, spin_ms, rounds)
         print(load())
