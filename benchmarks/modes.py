@@ -1,6 +1,6 @@
 """What the modes come to: the example's kernel interpreted, compiled and in C; runs; two cores.
 
-    uv run python benchmarks/modes.py [ROUNDS]      default 5
+    uv run python benchmarks/modes.py [ROUNDS [PART...]]      default 5, kernel runs cores
 
 Three things are measured, each in turns with what it stands beside:
 
@@ -186,12 +186,15 @@ def compare_cores(daemon: RunningDaemon, client: Client, mode: Mode, rounds: int
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    parts = sys.argv[2:] or ["kernel", "runs", "cores"]
     with tempfile.TemporaryDirectory() as share:
         env = {**os.environ, "AGI_CLUSTER_SHARE": share}
         with running_daemon(env=env) as daemon, daemon.client() as client:
-            compare_kernels(builds(daemon, client), rounds)
-            compare_runs(client, rounds)
-            for mode in (Mode.POOL, Mode.CLUSTER):
+            if "kernel" in parts:
+                compare_kernels(builds(daemon, client), rounds)
+            if "runs" in parts:
+                compare_runs(client, rounds)
+            for mode in (Mode.POOL, Mode.CLUSTER) if "cores" in parts else ():
                 compare_cores(daemon, client, mode, rounds)
     print(load())
 

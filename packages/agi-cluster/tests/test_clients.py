@@ -11,9 +11,11 @@ import pytest
 
 from agi_cluster.api.v1 import (
     apps_pb2,
+    benchmarks_pb2,
     daemon_pb2,
     hosts_pb2,
     installations_pb2,
+    modes_pb2,
     plans_pb2,
     runs_pb2,
     snippets_pb2,
@@ -45,9 +47,11 @@ METHODS = [
 ]
 FILES = (
     apps_pb2,
+    benchmarks_pb2,
     daemon_pb2,
     hosts_pb2,
     installations_pb2,
+    modes_pb2,
     plans_pb2,
     runs_pb2,
     snippets_pb2,

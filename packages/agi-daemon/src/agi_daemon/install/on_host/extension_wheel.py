@@ -16,7 +16,7 @@ import zipfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -38,13 +38,9 @@ def repacked(pure: str, extensions: Mapping[str, bytes]) -> tuple[str, bytes]:
     """
     tag, stem = platform_tag(), os.path.basename(pure)[: -len("-py3-none-any.whl")]
     info, records, buffer = f"{stem}.dist-info", [], io.BytesIO()
-    with (
-        zipfile.ZipFile(pure) as source,
-        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made,
-    ):
-        kept = [name for name in source.namelist() if not name.endswith(("/WHEEL", "/RECORD"))]
-        for name in kept:
-            records.append(_add(made, name, source.read(name)))
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in _kept(pure):
+            records.append(_add(made, name, content))
         for name in sorted(extensions):
             records.append(_add(made, name, extensions[name], 0o755))
         facts = f"Wheel-Version: 1.0\nGenerator: agi\nRoot-Is-Purelib: false\nTag: {tag}\n"
@@ -52,6 +48,14 @@ def repacked(pure: str, extensions: Mapping[str, bytes]) -> tuple[str, bytes]:
         listing = "\n".join([*records, f"{info}/RECORD,,", ""])
         _add(made, f"{info}/RECORD", listing.encode())
     return f"{stem}-{tag}.whl", buffer.getvalue()
+
+
+def _kept(pure: str) -> Iterator[tuple[str, bytes]]:
+    """Name and content of all that goes from the wheel of the sources into the other."""
+    with zipfile.ZipFile(pure) as source:
+        for name in source.namelist():
+            if not name.endswith((".dist-info/WHEEL", ".dist-info/RECORD")):
+                yield name, source.read(name)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int = 0o644) -> str:
