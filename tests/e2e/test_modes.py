@@ -80,7 +80,10 @@ def crash():
     nowhere[0] = 1
 """
 
-pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler is here")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler is here"),
+    pytest.mark.timeout(300),  # the first in a mode collects, builds and compiles for it
+]
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,10 @@ def norm(values):
     return sqrt(total)
 """
 
-pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler is here")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler is here"),
+    pytest.mark.timeout(300),  # the first collects and builds the tools
+]
 
 
 class Bench:
@@ -147,6 +150,25 @@ async def test_what_does_not_compile_is_told_by_the_authors_line(
     assert isinstance(error, CompileFailedError), error
     assert error.where.startswith(f"src/{name}_worker/{where}") and what in error.what
     assert list((bench.folder / "s/host/tmp").glob("compile-*")) == []
+
+
+async def test_hosts_of_one_platform_share_what_the_manager_compiled(bench: Bench) -> None:
+    root = bench.app("shared")
+    hosts = [LocalTransport(bench.folder / name, host=name) for name in ("10.0.0.2", "10.0.0.3")]
+    installed = await Installer(bench.folder / "s").ensure(
+        App.at(root), hosts, modes_enabled=Mode.CYTHON, report=bench.steps.append
+    )
+    code = "import shared_worker.shared_worker as w; print(w.__file__)"
+    wheels = [
+        {name for name in outcome.shipped if name.startswith("shared_worker_app")}
+        for outcome in installed.hosts
+    ]
+    assert wheels[0] == wheels[1] and "linux" in wheels[0].pop()
+    assert all(run_in(outcome, code).endswith(".so") for outcome in installed.hosts)
+    for host in hosts:  # what compiles is on the manager alone
+        assert not list((Path(host.root) / "wheels").glob("*/cython-*"))
+    said = [step.detail for step in bench.steps]
+    assert sum(detail.startswith("compiling shared_worker") for detail in said) == 1
 
 
 async def test_an_import_that_fails_is_told_by_the_authors_line(bench: Bench) -> None:
