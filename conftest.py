@@ -1,8 +1,10 @@
-"""What holds for all tests: no property test is judged by how busy the machine is."""
+"""What holds for all tests: the hosts they may want, and no haste with property tests."""
 
 from __future__ import annotations
 
 from hypothesis import settings
+
+pytest_plugins = ["hosts.plugin"]
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

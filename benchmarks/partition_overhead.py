@@ -138,7 +138,7 @@ def plain_dask(executors: int) -> Floor:
     def seconds(each: int, spin_ms: float) -> float:
         command = [sys.executable, str(PLAIN_DASK), str(executors), str(each), str(spin_ms)]
         done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
-        return float(done.stdout.splitlines()[-1])
+        return float(done.stdout.split()[-1])
 
     return seconds
 

@@ -3,8 +3,8 @@
     python benchmarks/plain_dask.py WORKERS EACH SPIN_MS
 
 A scheduler, as many `dask worker --no-nanny --nthreads 1` processes, TLS, and `client.map` of all
-partitions. Prints the seconds from the start of the first partition to the end of the last, once
-all workers have joined and each has imported the app.
+partitions. Prints when the first partition started and when the last ended, in unix seconds, and
+the seconds between, once all workers have joined and each has imported the app.
 """
 
 from __future__ import annotations
@@ -83,19 +83,20 @@ async def cluster(count: int) -> AsyncIterator[Any]:
                     yield client
 
 
-async def span(count: int, each: int, spin_ms: float) -> float:
-    """Seconds from the first partition's start to the last one's end."""
+async def span(count: int, each: int, spin_ms: float) -> tuple[float, float]:
+    """The first partition's start and the last one's end."""
     async with cluster(count) as client:
         await client.run(work, -1, 0.0)
         futures = client.map(work, range(count * each), spin_ms=spin_ms, pure=False)
         spans = await client.gather(futures)
-    return max(end for _, end in spans) - min(begin for begin, _ in spans)
+    return min(begin for begin, _ in spans), max(end for _, end in spans)
 
 
 def main() -> None:
     logging.getLogger("distributed").setLevel(logging.WARNING)
     count, each, spin_ms = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    print(asyncio.run(span(count, each, spin_ms)))
+    begin, end = asyncio.run(span(count, each, spin_ms))
+    print(begin, end, end - begin)
 
 
 if __name__ == "__main__":

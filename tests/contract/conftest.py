@@ -24,11 +24,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from grpc_status import rpc_status
+from toy_ssh import PASSWORD, ToySsh, toy_ssh
 
 from agi_cluster.testing import RunningDaemon, running_daemon
 
 DEADLINE_S = 60.0
-KINDS = ("get", "list", "watch", "stream", "change")
+KINDS = ("get", "list", "watch", "stream", "probe", "change")
 STOP = "DaemonService.StopDaemon"
 """Ends what the other tests ask."""
 
@@ -46,6 +47,18 @@ class {manager}Worker:
             time.sleep(0.02)
         return partition.payload
 """
+
+
+LABS = {
+    "lab": "[[toy]]\nid = 'one'\nC = 'print(1)'\n[[toy]]\nid = 'two'\ndeps = ['one']\nC = 'pass'\n",
+    "failing_lab": (
+        "[[toy]]\nid = 'good'\nC = 'pass'\n[[toy]]\nid = 'bad'\nC = 'raise SystemExit(3)'\n"
+    ),
+    "stale_lab": "[[toy]]\nC = 'pass'\nagi = { app = 'toy_project', kind = 'run', settings = '0',"
+    " api = 'agi.snippet.v1' }\n",
+    "untidy_lab": "[[toy\n",
+    "mistaken_lab": "[[toy]]\nQ = 'q'\nC = 7\n",
+}
 
 
 @dataclass(frozen=True)
@@ -170,8 +183,26 @@ class World:
         self._numbers = itertools.count(1)
 
     def filled(self, value: Any) -> Any:
-        """The value with its ``{words}`` filled in; ``{fresh}`` is one that was never used."""
-        return self._filled(value, {**self.words, "fresh": f"fresh{next(self._numbers)}"})
+        """The value with its ``{words}`` filled in.
+
+        ``{fresh}`` is a name that was never used, ``{nearby}`` the address of a host that was
+        never enrolled, ``{doomed}`` one that was enrolled just now, ``{spare_step}`` a step of the
+        lab made for this.
+        """
+        number = next(self._numbers)
+        nearby = f"127.5.{number // 250}.{number % 250 + 1}"
+        words = {**self.words, "fresh": f"fresh{number}", "nearby": nearby}
+        if "{doomed}" in str(value):
+            words["doomed"] = self.enrol(f"127.6.{number // 250}.{number % 250 + 1}")
+        if "{spare_step}" in str(value):
+            words["spare_step"] = self._spare_step(words["fresh"])
+        return self._filled(value, words)
+
+    def enrol(self, address: str, **fields: str) -> str:
+        """Make a host of an address of the loopback; returns the address."""
+        asked = {"address": address, "port": self.words["ssh_port"], **fields}
+        self.wire.call("HostService.CreateHost", asked)
+        return address
 
     def settle(self, answer: Any) -> None:
         """Wait until what a call started has ended."""
@@ -206,6 +237,11 @@ class World:
         finally:
             store.close()
 
+    def _spare_step(self, name: str) -> str:
+        request = {"name": self.words["lab"], "step": {"id": f"spare-{name}", "code": "pass"}}
+        self.wire.call("PipelineService.AddPipelineStep", request)
+        return f"spare-{name}"
+
     def _filled(self, value: Any, words: Mapping[str, str]) -> Any:
         match value:
             case str():
@@ -236,6 +272,7 @@ _WATCHES = {
     "runs/": "RunService.WatchRun",
     "installations/": "InstallationService.WatchInstallation",
     "benchmarks/": "BenchmarkService.WatchBenchmark",
+    "pipelineRuns/": "PipelineRunService.WatchPipelineRun",
 }
 
 
@@ -284,8 +321,19 @@ def wire(daemon: RunningDaemon) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ToySsh]:
+    """What serves as every host but this machine."""
+    with toy_ssh(tmp_path_factory.mktemp("login")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def world(
-    daemon: RunningDaemon, wire: Wire, make_app: Any, tmp_path_factory: pytest.TempPathFactory
+    daemon: RunningDaemon,
+    wire: Wire,
+    make_app: Any,
+    ssh_server: ToySsh,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> World:
     """That daemon with apps, and with three installations, plans and runs of one of them."""
     scratch = tmp_path_factory.mktemp("scratch")
@@ -316,9 +364,40 @@ def world(
         benchmark = wire.call("BenchmarkService.CreateBenchmark", asked)
         world.settle(benchmark)
     world.words |= {"benchmark": benchmark.name}
+    ssh = {"ssh_port": str(ssh_server.port), "fingerprint": ssh_server.fingerprint}
+    world.words |= {**ssh, "password": PASSWORD}
+    pinned = {"trust_fingerprint": ssh_server.fingerprint}
+    world.words["host"] = world.enrol("127.4.0.1", **pinned)
+    world.words["other_host"] = world.enrol("127.4.0.2", **pinned)
+    world.words["untrusted"] = world.enrol("127.4.0.3")
+    authorize = {"name": "hosts/127.4.0.1", "password": PASSWORD}
+    wire.call("HostService.AuthorizeHost", authorize)
     world.words |= {"app": app, "installation": installation.name, "run": run.name}
-    world.words |= {"plan": plan.name, "plan_id": plan.name.partition("@")[0]}
+    edited = plan.name.partition("@")[0]
+    for edit in ({"pin": {"partitions": ["p0"]}}, {"undo": {"revision": 1}}):
+        wire.call("PlanService.EditPlan", {"name": edited, "edits": [edit]})
+    world.words |= {"plan": plan.name, "plan_id": edited, "edited": edited}
+    rendered = {"app": app, "kind": "KIND_RUN"}
+    world.words["snippet"] = wire.call("SnippetService.RenderSnippet", rendered).text
+    _add_labs(world, scratch)
     return world
+
+
+def _add_labs(world: World, scratch: Path) -> None:
+    """Files of steps, and executions of two of them; one failed."""
+    for name, text in LABS.items():
+        path = scratch / f"{name}.toml"
+        path.write_text(text)
+        world.words[name] = str(path)
+    for _ in range(3):
+        for word, lab, steps in (
+            ("pipeline_run", "lab", ["one"]),
+            ("failed_pipeline_run", "failing_lab", []),
+        ):
+            asked = {"file": world.words[lab], "steps": steps}
+            run = world.wire.call("PipelineRunService.StartPipelineRun", asked)
+            world.settle(run)
+            world.words[word] = run.name
 
 
 @pytest.fixture

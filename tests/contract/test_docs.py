@@ -16,6 +16,8 @@ import pytest
 
 from agi_cli.main import program, run
 from agi_cli.session import Session
+from agi_cluster.model.diagnosis import Family
+from agi_daemon.doctor.catalogue import CATALOGUE
 from agi_daemon.install.outcome import Phase
 from agi_daemon.planning.lint import LintCode
 from agi_env.errors import catalogue
@@ -129,10 +131,21 @@ def found_command(words: list[str]) -> tuple[Any, list[str]]:
 
 def test_every_code_that_is_named_is_in_the_catalogue() -> None:
     troubleshooting = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-    headings = [heading for heading in _HEADING.findall(troubleshooting) if heading.isupper()]
-    named = {code for heading in headings for code in re.findall(r"[A-Z_]{4,}", heading)}
+    named = {
+        code
+        for heading in _HEADING.findall(troubleshooting)
+        for code in re.findall(r"\b(?:[A-Z]+(?:_[A-Z]+)+|INTERNAL)\b", heading)
+    }
     assert len(named) > 20
-    assert named <= catalogue().keys()
+    assert named <= catalogue().keys() | CATALOGUE.keys()
+    assert CATALOGUE.keys() <= named
+
+
+def test_every_finding_of_the_doctor_is_in_the_table_of_what_people_notice() -> None:
+    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    for family in Family:
+        codes = [f"`{entry.code}`" for entry in CATALOGUE.values() if entry.family is family]
+        assert f"| {family.value} | {', '.join(codes)} |\n" in text
 
 
 def test_every_kind_of_event_is_described() -> None:

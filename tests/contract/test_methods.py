@@ -17,6 +17,7 @@ FIELDS = {
     "list": {"page_size", "page_token"},
     "watch": {"after_sequence"},
     "stream": set(),
+    "probe": set(),
     "change": {"request_id", "validate_only"},
 }
 """The fields of a request by which its kind is known; no request has those of another kind."""
@@ -32,7 +33,7 @@ def test_the_messages_of_each_method_are_those_of_its_kind(wire: Any, table: Any
     for name, rpc in wire.methods().items():
         kind, fields = table[name].kind, set(rpc.input_type.fields_by_name)
         assert fields & marks == FIELDS[kind], name
-        assert rpc.server_streaming == (kind in ("watch", "stream")), name
+        assert rpc.server_streaming == (kind in ("watch", "stream", "probe")), name
         assert not rpc.client_streaming
         assert table[name].etag == ("etag" in fields), name
         answer = rpc.output_type
@@ -81,6 +82,14 @@ def test_a_get_asked_again_answers_the_same_and_changes_nothing(
 def test_a_stream_has_an_end_and_can_be_asked_again(world: Any, wire: Any, a_stream: Any) -> None:
     request = world.filled(a_stream.request)
     assert wire.ask(a_stream.name, request) == wire.ask(a_stream.name, request)
+
+
+def test_a_probe_ends_with_all_that_it_told(world: Any, wire: Any, a_probe: Any) -> None:
+    before = world.state()
+    *told, last = wire.ask(a_probe.name, world.filled(a_probe.request))
+    assert [step.step for step in told] and len(told) == len(last.diagnosis.steps)
+    assert last.diagnosis.hosts == ["127.0.0.1"] and last.diagnosis.healthy
+    assert world.state() == before
 
 
 @pytest.mark.parametrize("form", ["apps/toy_project", "toy_project", "toy", "{app_path}"])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,10 @@ from agi_cluster.model.requests import StartRun
 from agi_cluster.model.run import RunState
 from agi_cluster.testing import RunningDaemon
 from agi_env.errors import AddressInvalidError, DaemonError, TunnelError
+from hosts.programs import eventually
+from hosts.sshd import SSHD, make_key
 
 DEADLINE_S = 30.0
-SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 SSHD_CONFIG = """\
 Port {port}
@@ -68,7 +67,7 @@ class Sshd:
         self._process: subprocess.Popen[bytes] | None = None
         facts = {"folder": folder, "port": self.port, "state": state, "user": getpass.getuser()}
         for name in ("host_key", "key"):
-            _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
+            make_key(folder / name)
         (folder / "sshd_config").write_text(SSHD_CONFIG.format(**facts))
         self.config.write_text(SSH_CONFIG.format(**facts))
         (folder / "authorized_keys").write_bytes((folder / "key.pub").read_bytes())
@@ -110,24 +109,13 @@ class Sshd:
             with socket.socket() as probe:
                 return not probe.connect_ex(("127.0.0.1", self.port))
 
-        eventually(answers)
+        eventually(answers, "the server serves")
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=DEADLINE_S, capture_output=True)
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -173,7 +161,7 @@ def sshd(server: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     monkeypatch.setenv("AGI_SSH_CONFIG", str(server.config))
     yield server
     server.know((server.folder / "host_key.pub").read_text())
-    eventually(lambda: not tunnels_of(server))
+    eventually(lambda: not tunnels_of(server), "no tunnel is left")
 
 
 def refusal(address: str) -> DaemonError:
@@ -256,7 +244,7 @@ def test_ssh_ends_with_a_client_that_is_killed(
         assert int(caller.stdout.readline()) == daemon.pid
         assert tunnels_of(sshd)
         caller.kill()
-    eventually(lambda: not tunnels_of(sshd))
+    eventually(lambda: not tunnels_of(sshd), "ssh ends")
 
 
 def test_the_command_line_names_apps_as_the_manager_does(

@@ -19,9 +19,14 @@ REPOSITORY = Path(__file__).parents[2]
 INPUT = "tests/e2e/test_bad_input.py"
 APPS = "tests/e2e/test_bad_apps.py"
 DAEMONS = "tests/e2e/test_bad_daemons.py"
+HOSTS = "packages/agi-daemon/tests/test_hosts.py"
 DISKS = "tests/e2e/test_bad_disks.py"
+PIPELINES = "tests/e2e/test_pipelines.py"
+LAB = "packages/agi-daemon/tests/test_lab_steps.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
 NATIVE = "packages/agi-daemon/tests/test_native.py"
+SSH = "packages/agi-daemon/tests/ssh/test_ssh_transport.py"
+WAYS = "packages/agi-daemon/tests/ssh/test_ssh_ways.py"
 TRANSPORT = "packages/agi-daemon/tests/test_transport_local.py"
 
 PROVOKED = {
@@ -34,6 +39,8 @@ PROVOKED = {
     "SELECTION_INVALID": f"{INPUT}::test_hosts_that_do_not_fit_or_are_unknown",
     "REQUEST_INVALID": f"{INPUT}::test_arguments_that_cannot_be_given",
     "PLAN_INVALID": f"{APPS}::test_a_manager_that_names_no_partitions",
+    "PIPELINE_SYNTAX": f"{LAB}::test_what_is_no_file_of_steps_is_said",
+    "PIPELINE_INVALID": f"{LAB}::test_what_cannot_be_used_is_said_with_its_line",
     # What was named does not exist.
     "NOT_FOUND": f"{INPUT}::test_settings_that_cannot_be_edited_without_harm",
     "APP_NOT_FOUND": f"{INPUT}::test_an_app_that_nobody_knows",
@@ -42,6 +49,9 @@ PROVOKED = {
     "INSTALLATION_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "BENCHMARK_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "HOST_NOT_FOUND": f"{INPUT}::test_hosts_that_do_not_fit_or_are_unknown",
+    "PIPELINE_NOT_FOUND": f"{LAB}::test_what_is_no_file_of_steps_is_said",
+    "STEP_NOT_FOUND": f"{PIPELINES}::test_names_of_what_is_not_there",
+    "PIPELINE_RUN_NOT_FOUND": f"{PIPELINES}::test_names_of_what_is_not_there",
     # The state of things does not allow it.
     "REFUSED": f"{TRANSPORT}::test_a_command_that_is_not_there_is_refused",
     "NOT_INSTALLED": f"{INPUT}::test_sources_that_are_not_installed",
@@ -52,7 +62,12 @@ PROVOKED = {
     ),
     "DEVICE_FAILED": f"{NATIVE}::test_a_device_that_does_not_compute_is_met_when_it_is_installed",
     "PLAN_STALE": f"{INPUT}::test_a_plan_that_was_made_for_something_else",
+    "HOST_DRAINED": f"{HOSTS}::test_a_drained_host_keeps_what_it_has_and_gets_nothing_new",
+    "HOST_IN_USE": f"{HOSTS}::test_a_host_that_is_used_stays_and_says_by_what",
     "PYTHON_MISMATCH": f"{INPUT}::test_declarations_that_cannot_be_used",
+    "STEP_STALE": f"{PIPELINES}::test_a_stale_step_says_field_by_field_what_changed",
+    "SNIPPET_STALE": f"{PIPELINES}::test_the_path_from_settings_to_history",
+    "SNIPPET_API_UNKNOWN": f"{PIPELINES}::test_a_snippet_of_another_api_is_refused",
     # Somebody else was first.
     "CONFLICT": "packages/agi-env/tests/test_publish.py::test_an_older_runner_does_not_publish",
     "ETAG_MISMATCH": f"{INPUT}::test_settings_that_cannot_be_edited_without_harm",
@@ -76,6 +91,9 @@ PROVOKED = {
     "DISK_FULL": f"{DISKS}::test_a_full_disk_refuses_and_harms_nothing",
     "OUTPUT_TOO_LARGE": f"{APPS}::test_a_partition_that_fails_leaves_the_others_results",
     # The app.
+    "STEP_FAILED": f"{PIPELINES}::test_a_failing_step_of_a_serial_pipeline",
+    "STEP_TIMEOUT": f"{PIPELINES}::test_a_step_has_a_time_limit",
+    "STEP_INTERRUPTED": f"{PIPELINES}::test_other_code_that_is_lost_is_never_repeated",
     "APP_FAILED": f"{APPS}::test_a_worker_that_cannot_begin_or_end",
     "APP_INVALID": f"{INPUT}::test_a_folder_that_is_half_an_app",
     "APP_IMPORT_FAILED": f"{APPS}::test_an_app_that_cannot_be_imported_or_lacks_a_part",
@@ -102,6 +120,19 @@ PROVOKED = {
         "packages/agi-env/tests/test_cluster_run.py"
         "::test_without_any_worker_the_run_fails_and_says_why"
     ),
+    # Hosts.
+    "HOST_FAILED": f"{SSH}::test_a_server_that_allows_no_session_says_so",
+    "HOST_UNRESOLVED": f"{WAYS}::test_ways_that_lead_nowhere_are_told_apart",
+    "HOST_UNREACHABLE": f"{WAYS}::test_ways_that_lead_nowhere_are_told_apart",
+    "HOST_KEY_UNTRUSTED": f"{WAYS}::test_a_way_through_a_jump_host",
+    "HOST_KEY_CHANGED": (
+        f"{WAYS}::test_a_changed_host_key_stops_everything_and_says_what_happened"
+    ),
+    "HOST_LOGIN_REFUSED": f"{WAYS}::test_a_key_that_the_host_does_not_know",
+    "LOGIN_SHELL_HANGS": f"{SSH}::test_a_login_shell_that_hangs_is_named",
+    "HOST_CONNECTION_LOST": f"{SSH}::test_a_dropped_connection_is_no_failure_of_the_command",
+    "UV_MISSING": f"{SSH}::test_a_command_that_is_not_there_is_refused",
+    "PYTHON_MISSING": f"{SSH}::test_a_command_that_is_not_there_is_refused",
     # And the rest.
     "RUN_CANCELLED": f"{INPUT}::test_a_run_that_is_cancelled_says_so",
     "INTERNAL": f"{MAIN}::test_a_defect_at_the_start_is_told_by_its_incident",
@@ -153,5 +184,5 @@ def test_some_path_of_the_product_raises_it(code: str) -> None:
 def test_every_error_says_what_to_do_and_how_it_ends(cls: type[AgiError]) -> None:
     assert cls.advice and not cls.advice.endswith(".")
     assert cls.advice[0].isupper() or cls.advice[0] == "`"
-    assert 3 <= cls.exit_code <= 12
+    assert 3 <= cls.exit_code <= 13
     assert cls.__doc__ and cls.__doc__.count("\n") == 0

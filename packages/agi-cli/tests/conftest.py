@@ -14,11 +14,22 @@ from agi_cli.main import run
 from agi_cli.session import Session
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
 from agi_cluster.model.page import Page
-from agi_cluster.model.plan import Plan, PlannedPartition, PlanSlot
+from agi_cluster.model.pipeline import Freshness, Pipeline, PipelineStep, StepState
+from agi_cluster.model.pipeline_run import (
+    LinkedResource,
+    PipelineRun,
+    PipelineRunState,
+    StepExecution,
+    StepOutput,
+)
+from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition, PlanSlot
+from agi_cluster.model.plan_diff import MovedPartition, PlanDiff
+from agi_cluster.model.plan_edit import PlanEdit
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import (
     PartitionState,
@@ -30,7 +41,14 @@ from agi_cluster.model.run import (
     RunState,
 )
 from agi_cluster.model.selection import Selection
-from agi_cluster.model.snippet import SNIPPET_API, Snippet, SnippetKind
+from agi_cluster.model.snippet import (
+    SNIPPET_API,
+    Snippet,
+    SnippetFacts,
+    SnippetKind,
+    SnippetVerdict,
+    Staleness,
+)
 from agi_env.errors import DaemonError, PartitionFailedError
 from agi_env.mode import Mode
 
@@ -130,6 +148,78 @@ PARTITIONS = tuple(
 )
 
 
+READY_HOST = Host(
+    address="node1",
+    cores=8,
+    leased_cores=2,
+    user="ann",
+    fingerprint="SHA256:aaa",
+    offered_fingerprint="SHA256:aaa",
+    memory_bytes=16 * 2**30,
+    python_version="3.11.7",
+    python_path="/usr/bin/python3",
+    pythons=("3.11.7 /usr/bin/python3", "3.9.2 /usr/bin/python3.9"),
+    platform="linux-x86_64",
+    libc="glibc2.36",
+    os="Debian GNU/Linux 12 (bookworm)",
+    uv_version="0.8.1",
+    uv_path="/usr/bin/uv",
+    gpus=("GPU 0: A100",),
+    account="ann",
+    home="/home/ann",
+    root="/home/ann/.local/state/agi-host/node1",
+    disk_free_bytes=2**40,
+    clock_offset=-90.0,
+    boot_id="b1",
+)
+FACTS = SnippetFacts(
+    kind=SnippetKind.RUN, app="weather_project", settings="ab" * 32, code="cd" * 32
+)
+PIPELINE = Pipeline(
+    file="/lab/lab_steps.toml",
+    module="weather",
+    etag="l1",
+    steps=(
+        PipelineStep(
+            id="train",
+            number=1,
+            description="Train",
+            code="pass",
+            engine="agi.run",
+            origin=FACTS,
+            freshness=Freshness.STALE,
+            stale=(Staleness(field="arguments", detail="args.nfile was 1 and is 2 now"),),
+        ),
+        PipelineStep(id="report", deps=("train",), code="pass", engine="runpy"),
+    ),
+    serial=False,
+    latest_run="x1",
+)
+EXECUTION = PipelineRun(
+    id="x1",
+    file=PIPELINE.file,
+    module="weather",
+    state=PipelineRunState.SUCCEEDED,
+    create_time=NOON,
+    end_time=NOON + timedelta(seconds=2),
+    steps=(
+        StepExecution(
+            step="train",
+            engine="agi.run",
+            code="pass",
+            code_digest="c1",
+            state=StepState.SUCCEEDED,
+            attempt=1,
+            exit_code=0,
+            start_time=NOON,
+            end_time=NOON + timedelta(seconds=1.5),
+            linked=(LinkedResource(name="runs/weather-r1", state="SUCCEEDED"),),
+            outputs=(StepOutput(path="model", place="/lab/model", sha256="ef" * 32, files=1),),
+        ),
+    ),
+)
+
+
 def event(sequence: int, kind: str, verbosity: int = 1, **data: Any) -> Event:
     moment = NOON + timedelta(seconds=sequence / 10)
     return Event(sequence=sequence, time=moment, kind=kind, data=data, verbosity=verbosity)
@@ -168,9 +258,12 @@ class FakeClient:
     """The methods of the synchronous client; remembers what it was asked."""
 
     def __init__(self) -> None:
+        self.stale: tuple[Staleness, ...] = ()
+        self.execution = EXECUTION
         self.asked: list[Any] = []
         self.running = True
         self.final = SUCCEEDED
+        self.host = READY_HOST
         self.updates: list[Any] | None = None
         self.installed = Installation(
             id="weather-i1",
@@ -192,6 +285,7 @@ class FakeClient:
         )
         self.run_partitions = PARTITIONS
         self.error: BaseException | None = None
+        self.diagnosis: Diagnosis | None = None
 
     def __enter__(self) -> FakeClient:
         return self
@@ -275,6 +369,32 @@ class FakeClient:
             items=PLANNED[start:end], next_page_token=str(end) if end < len(PLANNED) else ""
         )
 
+    def edit_plan(
+        self,
+        name: str,
+        edits: Sequence[PlanEdit],
+        *,
+        etag: str = "",
+        validate_only: bool = False,
+    ) -> Plan:
+        self._ask(("edit_plan", name, list(edits), etag, validate_only))
+        return attrs.evolve(PLAN, revision=2, etag="p2", change="moved p0 to 127.0.0.1/1")
+
+    def list_plan_revisions(
+        self, parent: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[Plan]:
+        self._ask(("list_plan_revisions", parent))
+        return Page(items=(PLAN,))
+
+    def diff_plans(self, before: str, after: str, *, limit: int = 0) -> PlanDiff:
+        self._ask(("diff_plans", before, after, limit))
+        moved = MovedPartition(id="p0", weight=10, before="127.0.0.1/0", after="127.0.0.1/1")
+        return PlanDiff(before=before, after=after, moved=(moved,), moved_count=1)
+
+    def lint_plan(self, name: str) -> tuple[PlanFinding, ...]:
+        self._ask(("lint_plan", name))
+        return (PlanFinding(code="ONE_HOST", message="all on one", numbers={"hosts": 2.0}),)
+
     def start_run(self, request: StartRun, *, validate_only: bool = False) -> Run:
         self._ask((request, validate_only))
         verbose = 1 if request.verbose is None else request.verbose
@@ -321,8 +441,10 @@ class FakeClient:
         self._ask(("read_run_log", name, file))
         yield from [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]
 
-    def render_snippet(self, app: str, kind: SnippetKind) -> Snippet:
-        self._ask(("render_snippet", app, kind))
+    def render_snippet(
+        self, app: str, kind: SnippetKind, *, plan: str = "", notebook: bool = False
+    ) -> Snippet:
+        self._ask(("render_snippet", app, kind, plan, notebook))
         return Snippet(
             app="weather_project",
             kind=kind,
@@ -331,9 +453,115 @@ class FakeClient:
             settings_digest="d1",
         )
 
+    def verify_snippet(self, text: str) -> SnippetVerdict:
+        self._ask(("verify_snippet", text))
+        return SnippetVerdict(facts=FACTS, stale=self.stale)
+
+    def get_pipeline(self, file: str, *, module: str = "") -> Pipeline:
+        self._ask(("get_pipeline", file, module))
+        return PIPELINE
+
+    def add_pipeline_step(self, file: str, step: PipelineStep, **more: Any) -> Pipeline:
+        self._ask(("add_pipeline_step", file, step, more))
+        return PIPELINE
+
+    def refresh_pipeline_steps(self, file: str, **more: Any) -> Pipeline:
+        self._ask(("refresh_pipeline_steps", file, more))
+        return PIPELINE
+
+    def remove_pipeline_step(self, file: str, step: str, **more: Any) -> Pipeline:
+        self._ask(("remove_pipeline_step", file, step, more))
+        return PIPELINE
+
+    def move_pipeline_step(self, file: str, step: str, position: int, **more: Any) -> Pipeline:
+        self._ask(("move_pipeline_step", file, step, position, more))
+        return PIPELINE
+
+    def start_pipeline_run(self, file: str, **more: Any) -> PipelineRun:
+        self._ask(("start_pipeline_run", file, more))
+        return attrs.evolve(self.execution, state=PipelineRunState.RUNNING, end_time=None)
+
+    def rerun_pipeline(self, name: str, **more: Any) -> PipelineRun:
+        self._ask(("rerun_pipeline", name, more))
+        return self.execution
+
+    def resume_pipeline_run(self, name: str, **more: Any) -> PipelineRun:
+        self._ask(("resume_pipeline_run", name, more))
+        return self.execution
+
+    def retry_pipeline_step(self, name: str, step: str, **more: Any) -> PipelineRun:
+        self._ask(("retry_pipeline_step", name, step, more))
+        return self.execution
+
+    def get_pipeline_run(self, name: str) -> PipelineRun:
+        self._ask(("get_pipeline_run", name))
+        return EXECUTION if name == "x1" else self.execution
+
+    def list_pipeline_runs(
+        self, *, page_size: int = 0, page_token: str = "", file: str = ""
+    ) -> Page[PipelineRun]:
+        self._ask(("list_pipeline_runs", page_size, file))
+        return Page(items=(self.execution,))
+
+    def watch_pipeline_run(self, name: str) -> Iterator[tuple[Any, int]]:
+        self._ask(("watch_pipeline_run", name))
+        yield self.execution, 0
+        yield event(1, "step_started", step="train", attempt=1), 1
+        yield event(2, "step_ended", step="train", state="SUCCEEDED", seconds=1.5), 2
+        yield self.execution, 2
+
+    def cancel_pipeline_run(self, name: str, **more: Any) -> PipelineRun:
+        self._ask(("cancel_pipeline_run", name, more))
+        return self.execution
+
+    def read_pipeline_run_log(
+        self, name: str, *, step: str = "", follow: bool = False
+    ) -> Iterator[tuple[str, str]]:
+        self._ask(("read_pipeline_run_log", name, step, follow))
+        yield from [("train", "hel"), ("train", "lo\n"), ("report", "done\n")]
+
     def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]:
         self._ask("list_hosts")
         return Page(items=(Host(address="127.0.0.1", cores=2, memory_bytes=3 * 2**30),))
+
+    def diagnose(self, request: Diagnose) -> Iterator[Step | Diagnosis]:
+        self._ask(request)
+        assert self.diagnosis
+        yield from self.diagnosis.steps
+        yield self.diagnosis
+
+    def get_host(self, name: str) -> Host:
+        self._ask(("get_host", name))
+        return self.host
+
+    def create_host(self, address: str, **given: Any) -> Host:
+        self._ask(("create_host", address, given))
+        return self.host
+
+    def trust_host(self, name: str, fingerprint: str, **given: Any) -> Host:
+        self._ask(("trust_host", name, fingerprint))
+        return attrs.evolve(READY_HOST, fingerprint=fingerprint)
+
+    def authorize_host(self, name: str, password: str, *, validate_only: bool = False) -> Host:
+        if not validate_only:
+            self._ask(("authorize_host", name, password))
+        return READY_HOST
+
+    def check_host(self, name: str, **given: Any) -> Host:
+        self._ask(("check_host", name))
+        return attrs.evolve(self.host, address=name)
+
+    def drain_host(self, name: str, **given: Any) -> Host:
+        self._ask(("drain_host", name))
+        return attrs.evolve(READY_HOST, drained=True)
+
+    def resume_host(self, name: str, **given: Any) -> Host:
+        self._ask(("resume_host", name))
+        return READY_HOST
+
+    def delete_host(self, name: str, **given: Any) -> Host:
+        self._ask(("delete_host", name))
+        return READY_HOST
 
     def get_daemon(self) -> DaemonInfo:
         self._ask("get_daemon")
@@ -353,6 +581,13 @@ class FakeClient:
         return self.get_daemon()
 
 
+class Screen(io.StringIO):
+    """A stream that somebody sits before."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Terminal:
     """Types commands, and keeps what was written."""
 
@@ -367,6 +602,18 @@ class Terminal:
         self.out, self.err = io.StringIO(), io.StringIO()
         session = Session(out=out or self.out, err=err or self.err, connect=self.connect)
         return run(args, session)
+
+    def answer(self, answers: str, *args: str) -> int:
+        """Carry out one command that asks, before somebody who types these lines."""
+        self.out, self.err = io.StringIO(), Screen()
+        session = Session(out=self.out, err=self.err, connect=self.connect, answers=Screen(answers))
+        return run(args, session)
+
+    def pipe(self, given: str, *args: str) -> int:
+        """Carry out one command whose standard input is a pipe."""
+        self.out, self.err = io.StringIO(), io.StringIO()
+        answers = io.StringIO(given)
+        return run(args, Session(out=self.out, err=self.err, connect=self.connect, answers=answers))
 
     def connect(self, *, start_daemon: bool) -> Any:
         self.starting.append(start_daemon)

@@ -10,7 +10,8 @@ import pytest
 from agi_cli import exit_codes
 from agi_cluster.model.app import SettingChange
 from agi_cluster.model.installation import InstallationState
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.plan_edit import Move, Pin, Rebalance, Swap, Undo, Unpin
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
 from agi_cluster.model.run import RunState
 from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import SnippetKind
@@ -248,3 +249,63 @@ def test_a_plan_is_shown_whole_or_as_json(terminal):
     assert "part 1  20" in terminal.shown
     assert terminal.type("plans", "partitions", "plans/weather-1@1", "-o", "json") == 0
     assert [p["slot"] for p in json.loads(terminal.shown)["partitions"]] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "edit"),
+    [
+        (["move", "PLAN", "p 0", "p1", "--to", "1"], Move(partitions=("p 0", "p1"), slot=1)),
+        (["move", "PLAN", "p0", "--to", "127.0.0.1/1"], Move(partitions=("p0",), slot=1)),
+        (["swap", "PLAN", "p0", "p2"], Swap(first="p0", second="p2")),
+        (["pin", "PLAN", "p0", "p1"], Pin(partitions=("p0", "p1"))),
+        (["unpin", "PLAN", "p0"], Unpin(partitions=("p0",))),
+        (["unpin", "PLAN", "--all"], Unpin()),
+        (["rebalance", "PLAN", "--without", "h"], Rebalance(without=("h",))),
+        (["undo", "PLAN", "--to", "1"], Undo(revision=1)),
+    ],
+)
+def test_plans_are_edited_on_the_revision_that_is_there(terminal, words, edit):
+    words = [word.replace("PLAN", "plans/weather-1") for word in words]
+    assert terminal.type("plans", *words) == 0
+    asked = ("edit_plan", "plans/weather-1", [edit], "p1", False)
+    assert asked in terminal.client.asked
+    assert "plans/weather-1@2  moved p0 to 127.0.0.1/1" in terminal.shown
+    assert "127.0.0.1/0" in terminal.shown
+    assert terminal.type("plans", *words, "--dry-run", "--etag", "e", "-o", "json") == 0
+    assert terminal.client.asked[-1] == ("edit_plan", "plans/weather-1", [edit], "e", True)
+    assert json.loads(terminal.shown)["revision"] == 2
+
+
+def test_a_slot_that_is_none_and_nothing_to_unpin_are_refused(terminal):
+    assert terminal.type("plans", "move", "plans/weather-1", "p0", "--to", "h/7") == 4
+    assert "Give a number, or a name such as 127.0.0.1/0" in terminal.said
+    assert terminal.type("plans", "unpin", "plans/weather-1") == 4
+
+
+def test_revisions_differences_and_findings_are_shown(terminal):
+    assert terminal.type("plans", "revisions", "plans/weather-1") == 0
+    assert terminal.type("plans", "diff", "plans/weather-1@1") == 0
+    assert terminal.client.asked[-1] == ("diff_plans", "plans/weather-1@1", "plans/weather-1", 20)
+    assert "p0" in terminal.shown
+    assert terminal.type("plans", "lint", "plans/weather-1") == 0
+    assert "ONE_HOST: all on one" in terminal.shown
+    assert terminal.type("plans", "lint", "plans/weather-1", "-o", "json") == 0
+    assert json.loads(terminal.shown)["findings"][0]["numbers"] == {"hosts": 2.0}
+
+
+def test_a_what_if_only_asks(terminal):
+    words = ("distribute", "weather", "--without", "h", "--slots", "g=4")
+    assert terminal.type(*words) == 0
+    asked = CreatePlan(app="weather_project", no_install=True)
+    changed = attrs.evolve(asked, without=("h",), slots={"g": 4})
+    assert terminal.client.asked == [(asked, True), (changed, True)]
+    assert "predicted finish 30, as before" in terminal.shown
+    assert "nothing was kept" in terminal.shown
+
+
+def test_a_stale_plan_is_accepted_or_rebased(terminal):
+    for word, choice in (("--proceed", StalePlan.PROCEED), ("--rebase", StalePlan.REBASE)):
+        terminal.client.asked.clear()
+        assert terminal.type("run", "weather", "--plan", "plans/weather-1", word) == 0
+        assert terminal.client.asked[0][0].stale_plan is choice
+        assert terminal.type("run", "weather", word) == 4

@@ -10,8 +10,9 @@ import pytest
 from agi_cli.session import Session
 from agi_cli.views.data import data_view
 from agi_cli.views.plan import plan_view
+from agi_cli.views.plan_and_run import plan_and_run
 from agi_cli.views.run import run_report
-from agi_cluster.model.plan import PlanFinding, PlannedPartition
+from agi_cluster.model.plan import PlanFinding, PlannedPartition, PlanSlot
 from agi_cluster.model.run import PartitionState, RunState
 from agi_env.errors import AppImportError
 
@@ -53,6 +54,48 @@ def test_long_branches_are_cut_unless_all_is_asked_for(terminal):
     )
     assert "... and 1,992 more partitions" in drawn(plan_view(plan, partitions))
     assert "x1999" in drawn(plan_view(plan, partitions, whole=True))
+
+
+def test_a_plan_of_very_many_slots_stays_readable(terminal):
+    plan = terminal.client.get_plan("plans/weather-1")
+    slots = tuple(
+        PlanSlot(
+            index=i, host=f"h{i // 8}", cores=1, load=i, partition_count=100, predicted_finish=i
+        )
+        for i in range(1000)
+    )
+    large = attrs.evolve(plan, slots=slots, partition_count=100_000, predicted_finish=999)
+    lines = drawn(plan_view(large, ())).splitlines()
+    assert len(lines) < 60
+    assert "... and 101 more hosts that are done earlier; --all shows them" in lines
+    assert any(line.startswith("h124 ") for line in lines[:4])
+    assert "the first and the last of 1,000 slots:" in lines
+    assert lines[-1].startswith("h124/7 ")
+    assert "h0/0" in "\n".join(lines[-8:])
+
+
+def test_known_speeds_are_shown(terminal):
+    plan = terminal.client.get_plan("plans/weather-1")
+    slots = tuple(attrs.evolve(slot, speed=0.5, timings=12) for slot in plan.slots)
+    known = attrs.evolve(plan, slots=slots, weight_per_second=10)
+    shown = drawn(plan_view(known, ()))
+    assert "speed 0.5 of 12 timings" in shown
+    assert "predicted finish 30, about 3.00 s by earlier runs" in shown
+
+
+def test_a_run_is_shown_beside_its_plan(terminal):
+    plan = attrs.evolve(terminal.client.get_plan("p"), weight_per_second=25)
+    run = attrs.evolve(terminal.client.get_run("r"), plan_digest=plan.digest)
+    begun = run.create_time
+    partitions = [attrs.evolve(p, start_time=begun) for p in terminal.client.run_partitions]
+    shown = drawn(plan_and_run(run, plan, partitions))
+    assert "the run executed exactly this plan" in shown
+    assert "predicted finish 1.20 s by earlier runs, actual 500 ms (-58%)" in shown
+    assert "every partition ran where the plan has it" in shown
+    moved = attrs.evolve(partitions[0], slot=1, moved_because="slot 0 was lost")
+    assert "slot 0 was lost" in drawn(plan_and_run(run, plan, [moved, *partitions[1:]]))
+    other = attrs.evolve(run, plan_digest="0123456789abcdef")
+    assert "another plan: its digest is 0123456789ab" in drawn(plan_and_run(other, plan, []))
 
 
 def test_a_report_of_a_run(terminal):

@@ -15,6 +15,7 @@ import pytest
 from agi_cluster.agi_distributor import AGI, RunRequest, SnippetOrigin
 from agi_cluster.model.installation import InstallationState
 from agi_cluster.model.plan import PlanFinding
+from agi_cluster.model.requests import StalePlan
 from agi_cluster.model.run import PartitionState, RunPaths, RunState
 from agi_cluster.wire.requests import start_run_from_wire
 from agi_env import AgiEnv
@@ -203,8 +204,11 @@ async def test_a_distribution_prints_as_a_tree_and_can_be_run(daemon, env):
     assert "   │  └─ ... and 12 more partitions" in lines
     assert lines[-1] == "ODD: it is odd. Mend it"
     assert len(distribution.of_slot(1)) == 20
-    await AGI.run(env, plan=distribution)
+    await AGI.run(env, plan=distribution, stale_plan="rebase")
     assert asked(daemon).plan == "plans/q1@1"
+    assert asked(daemon).stale_plan is StalePlan.REBASE
+    with pytest.raises(RequestInvalidError):
+        await AGI.run(env, plan=distribution, stale_plan="maybe")
 
 
 async def test_an_install_that_had_nothing_to_do_says_so(env):

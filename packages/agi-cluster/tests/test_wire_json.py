@@ -64,7 +64,7 @@ def test_an_integer_beyond_a_double_is_rounded_in_results_and_refused_in_request
 @pytest.mark.parametrize(
     "value",
     [math.nan, math.inf, 10**400, {1, 2}, b"x", {"a": [object()]}, {1: 2}, "\ud800"],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_not_json_is_refused_by_name(value):
     with pytest.raises(RequestInvalidError, match=r"args\.x"):

@@ -9,13 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agi_cluster.api.v1 import plans_pb2
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import (
+    Diagnosis,
+    Family,
+    Finding,
+    Rung,
+    Severity,
+    Step,
+)
+from agi_cluster.model.diagnosis import StepState as RungState
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host, HostState
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
+from agi_cluster.model.pipeline import Freshness, Pipeline, PipelineStep, StepState
+from agi_cluster.model.pipeline_run import (
+    LinkedResource,
+    PipelineRun,
+    PipelineRunState,
+    StepExecution,
+    StepOutput,
+)
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition, PlanSlot
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.plan_diff import MovedPartition, PlanDiff, ReweightedPartition
+from agi_cluster.model.plan_edit import Move, Pin, Rebalance, Swap, Undo, Unpin
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
 from agi_cluster.model.run import (
     PartitionState,
     Run,
@@ -27,19 +47,40 @@ from agi_cluster.model.run import (
     SnippetOrigin,
 )
 from agi_cluster.model.selection import Selection
-from agi_cluster.model.snippet import Snippet, SnippetKind
+from agi_cluster.model.snippet import (
+    Snippet,
+    SnippetFacts,
+    SnippetKind,
+    SnippetVerdict,
+    Staleness,
+)
 from agi_cluster.wire import app as wire_app
 from agi_cluster.wire import installation as wire_installation
 from agi_cluster.wire import plan as wire_plan
+from agi_cluster.wire import plan_diff as wire_diff
+from agi_cluster.wire import plan_edit as wire_edit
 from agi_cluster.wire import requests as wire_requests
 from agi_cluster.wire import run as wire_run
 from agi_cluster.wire.daemon import daemon_from_wire, daemon_to_wire
+from agi_cluster.wire.diagnosis import (
+    diagnosis_from_wire,
+    diagnosis_to_wire,
+    told_from_wire,
+    told_to_wire,
+)
 from agi_cluster.wire.event import event_from_wire, event_to_wire
 from agi_cluster.wire.host import host_from_wire, host_to_wire
 from agi_cluster.wire.name import app_reference, plan_revision, resource_id, resource_name
+from agi_cluster.wire.pipeline import pipeline_from_wire, pipeline_to_wire
+from agi_cluster.wire.pipeline_run import pipeline_run_from_wire, pipeline_run_to_wire
 from agi_cluster.wire.run_partition import run_partition_from_wire, run_partition_to_wire
 from agi_cluster.wire.selection import selection_from_wire, selection_to_wire
-from agi_cluster.wire.snippet import snippet_from_wire, snippet_to_wire
+from agi_cluster.wire.snippet import (
+    snippet_from_wire,
+    snippet_to_wire,
+    verdict_from_wire,
+    verdict_to_wire,
+)
 from agi_env.errors import (
     AgiError,
     DiskFullError,
@@ -115,6 +156,20 @@ hosts = st.builds(
     uv_version=text,
     leased_cores=counts,
     check_time=optional,
+    seen_time=optional,
+    create_time=optional,
+    drained=st.booleans(),
+    user=text,
+    port=st.integers(0, 65535),
+    fingerprint=text,
+    offered_fingerprint=text,
+    identity_file=text,
+    pythons=texts,
+    gpus=texts,
+    clock_offset=numbers,
+    disk_free_bytes=st.integers(0, 2**63 - 1),
+    root=text,
+    etag=text,
 )
 installations = st.builds(
     Installation,
@@ -141,8 +196,57 @@ installations = st.builds(
     end_time=optional,
     error=st.none() | errors,
 )
-slots = st.builds(PlanSlot, index=counts, host=names, cores=counts, speed=numbers, load=numbers)
-findings = st.builds(PlanFinding, code=names, message=text, suggestion=text)
+slots = st.builds(
+    PlanSlot,
+    index=counts,
+    host=names,
+    cores=counts,
+    speed=numbers,
+    load=numbers,
+    executors=counts,
+    timings=counts,
+)
+findings = st.builds(
+    PlanFinding,
+    code=names,
+    message=text,
+    suggestion=text,
+    numbers=st.dictionaries(names, numbers, max_size=2),
+)
+moved = st.builds(
+    MovedPartition,
+    id=text,
+    weight=numbers,
+    before=text,
+    after=text,
+    pinned_before=st.booleans(),
+    pinned_after=st.booleans(),
+)
+diffs = st.builds(
+    PlanDiff,
+    before=text,
+    after=text,
+    moved=st.lists(moved, max_size=2).map(tuple),
+    added=st.lists(text, max_size=2).map(tuple),
+    removed=st.lists(text, max_size=2).map(tuple),
+    reweighted=st.lists(
+        st.builds(ReweightedPartition, id=text, before=numbers, after=numbers), max_size=2
+    ).map(tuple),
+    moved_count=counts,
+    added_count=counts,
+    removed_count=counts,
+    reweighted_count=counts,
+    finish_before=numbers,
+    finish_after=numbers,
+)
+edits = st.one_of(
+    st.builds(Move, partitions=st.lists(text, max_size=2).map(tuple), slot=counts),
+    st.builds(Swap, first=text, second=text),
+    st.builds(Pin, partitions=st.lists(text, max_size=2).map(tuple)),
+    st.builds(Unpin, partitions=st.lists(text, max_size=2).map(tuple)),
+    st.builds(Rebalance, without=st.lists(text, max_size=2).map(tuple)),
+    st.builds(Undo, revision=counts),
+)
 plans = st.builds(
     Plan,
     id=names,
@@ -162,6 +266,11 @@ plans = st.builds(
     create_time=moments,
     args=objects,
     findings=st.lists(findings, max_size=2).map(tuple),
+    slot_count=counts,
+    pinned_count=counts,
+    change=text,
+    base_revision=counts,
+    weight_per_second=numbers,
 )
 planned = st.builds(
     PlannedPartition,
@@ -172,6 +281,7 @@ planned = st.builds(
     payload=objects | text | st.none(),
     slot=counts,
     host=names,
+    pinned=st.booleans(),
 )
 run_slots = st.builds(
     RunSlot, index=counts, host=names, cores=counts, partitions=counts, busy_seconds=numbers
@@ -218,6 +328,98 @@ run_partitions = st.builds(
 snippets = st.builds(
     Snippet, app=names, kind=st.sampled_from(SnippetKind), text=text, api=text, settings_digest=text
 )
+snippet_facts = st.builds(
+    SnippetFacts,
+    api=text,
+    kind=st.sampled_from(SnippetKind),
+    app=names,
+    settings=text,
+    selection=text,
+    sources=text,
+    plan=text,
+    code=text,
+)
+stalenesses = st.lists(st.builds(Staleness, field=text, detail=text), max_size=2).map(tuple)
+verdicts = st.builds(SnippetVerdict, facts=snippet_facts, stale=stalenesses)
+pipelines = st.builds(
+    Pipeline,
+    file=text,
+    module=text,
+    etag=text,
+    serial=st.booleans(),
+    latest_run=st.just("") | names,
+    steps=st.lists(
+        st.builds(
+            PipelineStep,
+            id=text,
+            number=counts,
+            deps=texts,
+            description=text,
+            question=text,
+            model=text,
+            code=text,
+            environment=text,
+            engine=text,
+            enabled=st.booleans(),
+            outputs=texts,
+            skip_if_outputs_exist=st.booleans(),
+            parallel_safe=st.booleans(),
+            timeout=numbers,
+            origin=st.none() | snippet_facts,
+            edited=st.booleans(),
+            freshness=st.sampled_from(Freshness),
+            stale=stalenesses,
+            latest_state=st.none() | st.sampled_from(StepState),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+pipeline_runs = st.builds(
+    PipelineRun,
+    id=names,
+    file=text,
+    module=text,
+    state=st.sampled_from(PipelineRunState),
+    target=st.sampled_from(PipelineRunState),
+    etag=text,
+    create_time=moments,
+    end_time=optional,
+    error=st.none() | errors,
+    origin=st.just("") | names,
+    warnings=texts,
+    steps=st.lists(
+        st.builds(
+            StepExecution,
+            step=text,
+            description=text,
+            engine=text,
+            environment=text,
+            code=text,
+            code_digest=text,
+            deps=texts,
+            origin=st.none() | snippet_facts,
+            state=st.sampled_from(StepState),
+            attempt=counts,
+            starts=counts,
+            start_time=optional,
+            end_time=optional,
+            exit_code=st.none() | st.integers(0, 255),
+            error=st.none() | errors,
+            reason=text,
+            linked=st.lists(
+                st.builds(LinkedResource, name=text, state=text, plan=text, release=text),
+                max_size=2,
+            ).map(tuple),
+            outputs=st.lists(
+                st.builds(
+                    StepOutput, path=text, place=text, sha256=text, bytes=counts, files=counts
+                ),
+                max_size=2,
+            ).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 daemons = st.builds(
     DaemonInfo,
     version=text,
@@ -238,6 +440,32 @@ events = st.builds(
     data=objects,
     verbosity=st.integers(0, 3),
 )
+findings = st.builds(
+    Finding,
+    code=text,
+    severity=st.sampled_from(Severity),
+    family=st.sampled_from(Family),
+    rung=st.sampled_from(Rung),
+    host=text,
+    what=text,
+    remedy=text,
+)
+steps = st.builds(
+    Step,
+    host=text,
+    rung=st.sampled_from(Rung),
+    state=st.sampled_from(RungState),
+    evidence=text,
+    seconds=st.floats(0, 100),
+    findings=st.lists(findings, max_size=2).map(tuple),
+)
+diagnoses = st.builds(
+    Diagnosis,
+    app=st.just("") | names,
+    hosts=st.lists(text, max_size=2).map(tuple),
+    steps=st.lists(steps, max_size=2).map(tuple),
+    seconds=st.floats(0, 100),
+)
 changes = st.builds(SettingChange, key=text, value=text, unset=st.booleans())
 
 TRIPS = {
@@ -251,6 +479,7 @@ TRIPS = {
         wire_installation.installation_from_wire,
     ),
     "plan": (plans, wire_plan.plan_to_wire, wire_plan.plan_from_wire),
+    "plan difference": (diffs, wire_diff.diff_to_wire, wire_diff.diff_from_wire),
     "planned partition": (
         planned,
         wire_plan.planned_partition_to_wire,
@@ -259,8 +488,13 @@ TRIPS = {
     "run": (runs, wire_run.run_to_wire, wire_run.run_from_wire),
     "run partition": (run_partitions, run_partition_to_wire, run_partition_from_wire),
     "snippet": (snippets, snippet_to_wire, snippet_from_wire),
+    "verdict": (verdicts, verdict_to_wire, verdict_from_wire),
+    "pipeline": (pipelines, pipeline_to_wire, pipeline_from_wire),
+    "pipeline_run": (pipeline_runs, pipeline_run_to_wire, pipeline_run_from_wire),
     "daemon": (daemons, daemon_to_wire, daemon_from_wire),
     "event": (events, event_to_wire, event_from_wire),
+    "diagnosis": (diagnoses, diagnosis_to_wire, diagnosis_from_wire),
+    "told": (steps | diagnoses, told_to_wire, told_from_wire),
     "selection": (selections, selection_to_wire, selection_from_wire),
 }
 
@@ -281,7 +515,14 @@ REQUESTS = {
         wire_requests.create_installation_from_wire,
     ),
     "plan": (
-        CreatePlan(app="/x/y_project", args={"n": 3}, no_install=True),
+        CreatePlan(
+            app="/x/y_project",
+            args={"n": 3},
+            no_install=True,
+            without=("h",),
+            slots={"g": 4},
+            rebase="plans/p",
+        ),
         wire_requests.create_plan_to_wire,
         wire_requests.create_plan_from_wire,
     ),
@@ -293,6 +534,7 @@ REQUESTS = {
             plan="plans/p@2",
             snippet=SnippetOrigin(api="agi.snippet.v1", settings_digest="d"),
             verbose=0,
+            stale_plan=StalePlan.PROCEED,
         ),
         wire_requests.start_run_to_wire,
         wire_requests.start_run_from_wire,
@@ -351,3 +593,14 @@ def test_apps_are_named_in_three_forms():
     assert app_reference("apps/a_project") == app_reference("a_project") == "a_project"
     assert app_reference("apps/a_project/settings") == "a_project"
     assert app_reference("/srv/apps/a_project") == "/srv/apps/a_project"
+
+
+@given(st.lists(edits, min_size=1, max_size=3))
+def test_edits_survive_the_trip(made):
+    assert wire_edit.edits_from_wire(wire_edit.edits_to_wire(made)) == tuple(made)
+
+
+def test_no_edit_is_refused():
+    for wrong in ([], [plans_pb2.PlanEdit()]):
+        with pytest.raises(RequestInvalidError):
+            wire_edit.edits_from_wire(wrong)

@@ -16,15 +16,26 @@ import pytest
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Rung, Step, StepState
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation, InstallationState
 from agi_cluster.model.page import Page
-from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.pipeline import Pipeline, PipelineStep
+from agi_cluster.model.pipeline_run import PipelineRun, PipelineRunState
+from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
+from agi_cluster.model.plan_diff import PlanDiff
+from agi_cluster.model.plan_edit import PlanEdit
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.selection import Selection
-from agi_cluster.model.snippet import SNIPPET_API, Snippet, SnippetKind
+from agi_cluster.model.snippet import (
+    SNIPPET_API,
+    Snippet,
+    SnippetFacts,
+    SnippetKind,
+    SnippetVerdict,
+)
 from agi_daemon.compose import Services
 from agi_daemon.server import Server, grpc_address
 from agi_daemon.settings import DaemonSettings
@@ -119,6 +130,22 @@ class FakePlans(Recorder):
         self.note("list_plan_partitions", parent, **kwargs)
         return Page(items=[PLANNED])
 
+    async def edit_plan(self, name: str, edits: Sequence[PlanEdit], **kwargs: Any) -> Plan:
+        self.note("edit_plan", name, edits, **kwargs)
+        return PLAN
+
+    async def list_plan_revisions(self, parent: str, **kwargs: Any) -> Page[Plan]:
+        self.note("list_plan_revisions", parent, **kwargs)
+        return Page(items=[PLAN])
+
+    async def diff_plans(self, before: str, after: str, **kwargs: Any) -> PlanDiff:
+        self.note("diff_plans", before, after, **kwargs)
+        return PlanDiff(before=before, after=after)
+
+    async def lint_plan(self, name: str) -> tuple[PlanFinding, ...]:
+        self.note("lint_plan", name)
+        return (PlanFinding(code="ONE_HOST", message="m", numbers={"hosts": 2}),)
+
 
 class FakeRuns(Recorder):
     """Its watches last until `finish` is set or their reader leaves."""
@@ -169,9 +196,80 @@ class FakeRuns(Recorder):
 
 
 class FakeSnippets(Recorder):
-    async def render_snippet(self, app: str, kind: SnippetKind) -> Snippet:
-        self.note("render_snippet", app, kind)
+    async def render_snippet(self, app: str, kind: SnippetKind, **kwargs: Any) -> Snippet:
+        self.note("render_snippet", app, kind, **kwargs)
         return Snippet(app=APP.name, kind=kind, text="pass\n", api=SNIPPET_API, settings_digest="d")
+
+    async def verify_snippet(self, text: str) -> SnippetVerdict:
+        self.note("verify_snippet", text)
+        return SnippetVerdict(facts=SnippetFacts(kind=SnippetKind.RUN, app=APP.name))
+
+
+class FakePipelines(Recorder):
+    async def get_pipeline(self, file: str, **kwargs: Any) -> Pipeline:
+        self.note("get_pipeline", file, **kwargs)
+        return PIPELINE
+
+    async def add_pipeline_step(self, file: str, step: PipelineStep, **kwargs: Any) -> Pipeline:
+        self.note("add_pipeline_step", file, step, **kwargs)
+        return PIPELINE
+
+    async def refresh_pipeline_steps(self, file: str, **kwargs: Any) -> Pipeline:
+        self.note("refresh_pipeline_steps", file, **kwargs)
+        return PIPELINE
+
+    async def remove_pipeline_step(self, file: str, step: str, **kwargs: Any) -> Pipeline:
+        self.note("remove_pipeline_step", file, step, **kwargs)
+        return PIPELINE
+
+    async def move_pipeline_step(
+        self, file: str, step: str, position: int, **kwargs: Any
+    ) -> Pipeline:
+        self.note("move_pipeline_step", file, step, position, **kwargs)
+        return PIPELINE
+
+
+class FakePipelineRuns(Recorder):
+    async def start_pipeline_run(self, file: str, **kwargs: Any) -> PipelineRun:
+        self.note("start_pipeline_run", file, **kwargs)
+        return PIPELINE_RUN
+
+    async def rerun_pipeline(self, name: str, **kwargs: Any) -> PipelineRun:
+        self.note("rerun_pipeline", name, **kwargs)
+        return PIPELINE_RUN
+
+    async def resume_pipeline_run(self, name: str, **kwargs: Any) -> PipelineRun:
+        self.note("resume_pipeline_run", name, **kwargs)
+        return PIPELINE_RUN
+
+    async def retry_pipeline_step(self, name: str, step: str, **kwargs: Any) -> PipelineRun:
+        self.note("retry_pipeline_step", name, step, **kwargs)
+        return PIPELINE_RUN
+
+    async def get_pipeline_run(self, name: str) -> PipelineRun:
+        self.note("get_pipeline_run", name)
+        return PIPELINE_RUN
+
+    async def list_pipeline_runs(self, **kwargs: Any) -> Page[PipelineRun]:
+        self.note("list_pipeline_runs", **kwargs)
+        return Page(items=[PIPELINE_RUN])
+
+    async def watch_pipeline_run(
+        self, name: str, **kwargs: Any
+    ) -> AsyncIterator[tuple[PipelineRun | Event, int]]:
+        self.note("watch_pipeline_run", name, **kwargs)
+        yield PIPELINE_RUN, 0
+        yield EVENT, 1
+
+    async def cancel_pipeline_run(self, name: str, **kwargs: Any) -> PipelineRun:
+        self.note("cancel_pipeline_run", name, **kwargs)
+        return PIPELINE_RUN
+
+    async def read_pipeline_run_log(
+        self, name: str, **kwargs: Any
+    ) -> AsyncIterator[tuple[str, str]]:
+        self.note("read_pipeline_run_log", name, **kwargs)
+        yield "train", "héllo"
 
 
 class FakeHosts(Recorder):
@@ -182,6 +280,41 @@ class FakeHosts(Recorder):
     async def get_host(self, name: str) -> Host:
         self.note("get_host", name)
         return HOST
+
+    async def create_host(self, address: str, **kwargs: Any) -> Host:
+        self.note("create_host", address, **kwargs)
+        return HOST
+
+    async def trust_host(self, name: str, fingerprint: str, **kwargs: Any) -> Host:
+        self.note("trust_host", name, fingerprint, **kwargs)
+        return HOST
+
+    async def authorize_host(self, name: str, password: str, **kwargs: Any) -> Host:
+        self.note("authorize_host", name, password, **kwargs)
+        return HOST
+
+    async def check_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("check_host", name, **kwargs)
+        return HOST
+
+    async def drain_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("drain_host", name, **kwargs)
+        return HOST
+
+    async def resume_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("resume_host", name, **kwargs)
+        return HOST
+
+    async def delete_host(self, name: str, **kwargs: Any) -> Host:
+        self.note("delete_host", name, **kwargs)
+        return HOST
+
+
+class FakeDoctor(Recorder):
+    async def diagnose(self, request: Diagnose) -> AsyncIterator[Step | Diagnosis]:
+        self.note("diagnose", request)
+        yield STEP
+        yield Diagnosis(hosts=(STEP.host,), steps=(STEP,))
 
 
 class FakeDaemon(Recorder):
@@ -194,6 +327,11 @@ class FakeDaemon(Recorder):
         return DAEMON
 
 
+STEP = Step(host="127.0.0.1", rung=Rung.UV, state=StepState.PASSED)
+PIPELINE = Pipeline(file="/lab/lab_steps.toml", module="lab", etag="e")
+PIPELINE_RUN = PipelineRun(
+    id="x1", file=PIPELINE.file, module="lab", state=PipelineRunState.RUNNING, create_time=NOW
+)
 HOST = Host(address="127.0.0.1", cores=2)
 INSTALLATION = Installation(
     id="i1",
@@ -278,7 +416,10 @@ async def services() -> Services:
         plans=FakePlans(),
         runs=FakeRuns(),
         snippets=FakeSnippets(),
+        pipelines=FakePipelines(),
+        pipeline_runs=FakePipelineRuns(),
         hosts=FakeHosts(),
+        doctor=FakeDoctor(),
     )
 
 

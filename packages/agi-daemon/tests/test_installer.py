@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agi_daemon.install.installer import Installer
-from agi_daemon.install.on_host import SENT
 from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress
 from agi_daemon.install.resolution import Role
 from agi_daemon.transport.host_transport import Completed
@@ -288,15 +285,3 @@ async def test_a_full_disk_is_named_and_room_mends_it(site: Site, small_disk: Pa
     assert [p for p in (small_disk / "host/tmp").iterdir() if p.suffix != ".lock"] == []
     subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
     await site.ready(hosts=[host])
-
-
-def test_what_is_sent_to_hosts_reads_on_an_old_python() -> None:
-    folder = resources.files("agi_daemon.install.on_host")
-    for name in {name for names in SENT.values() for name in names}:
-        tree = ast.parse(folder.joinpath(f"{name}.py").read_text(), feature_version=(3, 8))
-        outside = [
-            node.module
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and node.module and "agi" in node.module
-        ]
-        assert all(module.startswith("agi_daemon.install.on_host.") for module in outside)

@@ -8,7 +8,8 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agi_daemon.planning import Finding, LintCode, PlanView, Slot, lint_plan, place
+from agi_cluster.model.plan import PlanSlot
+from agi_daemon.planning import Finding, LintCode, Outline, Slot, lint_plan, place
 
 untimed = settings(deadline=None)
 
@@ -17,18 +18,35 @@ SLOTS = [Slot(0, "a"), Slot(1, "a"), Slot(2, "b"), Slot(3, "b")]
 
 def view(
     weights: Sequence[float], assignment: Sequence[int] | None = None, lower_bound: float = 0.0
-) -> PlanView:
+) -> Outline:
     placement = place(weights, SLOTS)
-    return PlanView(
-        ids=[f"p{each}" for each in range(len(weights))],
-        weights=weights,
-        slots=SLOTS,
-        assignment=placement.assignment if assignment is None else assignment,
+    places = placement.assignment if assignment is None else assignment
+    held = {
+        slot.index: [w for w, at in zip(weights, places, strict=True) if at == slot.index]
+        for slot in SLOTS
+    }
+    heaviest = max(weights, default=0.0)
+    return Outline(
+        slots=[
+            PlanSlot(
+                index=slot.index,
+                host=slot.host,
+                cores=1,
+                load=sum(held[slot.index]),
+                partition_count=len(held[slot.index]),
+                predicted_finish=sum(held[slot.index]),
+            )
+            for slot in SLOTS
+        ],
+        partitions=len(weights),
+        weight=sum(weights),
+        heaviest_id=f"p{list(weights).index(heaviest)}" if weights else "",
+        heaviest=heaviest,
         lower_bound=lower_bound or placement.lower_bound,
     )
 
 
-def found(plan: PlanView) -> dict[LintCode, Finding]:
+def found(plan: Outline) -> dict[LintCode, Finding]:
     return {finding.code: finding for finding in lint_plan(plan)}
 
 
@@ -101,12 +119,21 @@ def test_all_hosts_drained() -> None:
 
 
 def test_settings_newer_than_the_plan() -> None:
-    plan = attrs.evolve(view([1.0] * 16), settings_digest="old")
-    assert found(plan) == {}
-    assert found(attrs.evolve(plan, current_settings_digest="old")) == {}
-    assert set(found(attrs.evolve(plan, current_settings_digest="new"))) == {
-        LintCode.SETTINGS_NEWER
-    }
+    plan = attrs.evolve(view([1.0] * 16), changes=("args.n was 1 and is 2",), name="plans/x")
+    (finding,) = lint_plan(plan)
+    assert finding.code is LintCode.SETTINGS_NEWER
+    assert finding.message.endswith("after this plan was made: args.n was 1 and is 2")
+    assert finding.suggestion.startswith("`agi distribute APP --rebase plans/x`")
+
+
+def test_a_suggested_edit_is_a_command_with_the_plan_in_it() -> None:
+    plan = attrs.evolve(view([1.0] * 16, [0] * 13 + [1, 2, 3]), name="plans/x")
+    assert found(plan)[LintCode.UNBALANCED].suggestion == "`agi plans rebalance plans/x`"
+    all_pinned = attrs.evolve(plan, pinned=16)
+    assert "agi plans unpin plans/x --all" in found(all_pinned)[LintCode.UNBALANCED].suggestion
+    drained = attrs.evolve(plan, drained=frozenset({"b"}))
+    suggestion = found(drained)[LintCode.HOST_DRAINED].suggestion
+    assert suggestion == "`agi plans rebalance plans/x --without b`"
 
 
 @untimed

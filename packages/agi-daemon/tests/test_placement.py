@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agi_daemon.planning import Slot, place, slot_names
+from agi_cluster.model.plan import slot_names
+from agi_daemon.planning import Slot, place
 from agi_daemon.planning.bounds import lower_bound
 from agi_daemon.planning.problem import Problem
 from agi_daemon.planning.rounds import longest_first_in_rounds
@@ -264,4 +265,4 @@ def test_a_slot_has_a_core() -> None:
 
 
 def test_slots_are_named_by_their_rank_on_the_host() -> None:
-    assert slot_names([Slot(2, "b"), Slot(0, "a"), Slot(1, "b")]) == {0: "a/0", 1: "b/0", 2: "b/1"}
+    assert slot_names([(2, "b"), (0, "a"), (1, "b")]) == {0: "a/0", 1: "b/0", 2: "b/1"}

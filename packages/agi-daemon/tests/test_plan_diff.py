@@ -6,20 +6,28 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agi_daemon.planning import Moved, PlanView, Reweighted, Slot, compare
+from agi_cluster.model.plan import slot_names
+from agi_cluster.model.plan_diff import MovedPartition, PlanDiff, ReweightedPartition
+from agi_daemon.planning import diff
+from agi_daemon.planning.plan_view import PlanView
 
 untimed = settings(deadline=None)
 
-SLOTS = [Slot(0, "a"), Slot(1, "a"), Slot(2, "b")]
+NAMES = slot_names([(0, "a"), (1, "a"), (2, "b")])
 
 
-def view(**places: tuple[float, int]) -> PlanView:
+def view(finish: float = 0.0, **places: tuple[float, int]) -> PlanView:
     return PlanView(
         ids=list(places),
         weights=[weight for weight, _ in places.values()],
-        slots=SLOTS,
+        names=NAMES,
         assignment=[slot for _, slot in places.values()],
+        finish=finish,
     )
+
+
+def compare(before: PlanView, after: PlanView, limit: int = 1000) -> PlanDiff:
+    return diff.compare(before, after, limit)
 
 
 plans = st.dictionaries(
@@ -33,12 +41,12 @@ def test_equal_plans_have_no_difference() -> None:
 
 
 def test_everything_that_can_differ() -> None:
-    before = view(p=(1.0, 0), q=(2.0, 1), r=(3.0, 2))
-    after = view(s=(4.0, 1), q=(2.5, 1), p=(1.0, 2))
+    before = view(3.0, p=(1.0, 0), q=(2.0, 1), r=(3.0, 2))
+    after = view(6.5, s=(4.0, 1), q=(2.5, 1), p=(1.0, 2))
     difference = compare(before, after)
     assert difference
-    assert difference.moved == (Moved("p", 1.0, "a/0", "b/0"),)
-    assert difference.reweighted == (Reweighted("q", 2.0, 2.5),)
+    assert difference.moved == (MovedPartition(id="p", weight=1.0, before="a/0", after="b/0"),)
+    assert difference.reweighted == (ReweightedPartition(id="q", before=2.0, after=2.5),)
     assert (difference.added, difference.removed) == (("s",), ("r",))
     assert (difference.finish_before, difference.finish_after) == (3.0, 6.5)
 
@@ -50,8 +58,24 @@ def test_the_order_of_partitions_does_not_matter() -> None:
 
 def test_a_host_that_joins_moves_nothing_of_the_others() -> None:
     before = view(p=(1.0, 0), q=(2.0, 2))
-    slots = [Slot(0, "0-new"), Slot(1, "a"), Slot(2, "a"), Slot(3, "b")]
-    assert not compare(before, attrs.evolve(before, slots=slots, assignment=[1, 3]))
+    names = slot_names([(0, "0-new"), (1, "a"), (2, "a"), (3, "b")])
+    assert not compare(before, attrs.evolve(before, names=names, assignment=[1, 3]))
+
+
+def test_a_pin_is_a_difference_and_the_words_say_so() -> None:
+    before = view(p=(1.0, 0), q=(2.0, 1))
+    difference = compare(before, attrs.evolve(before, pins=frozenset({1})))
+    assert difference.moved_count == 1
+    assert difference.words == "1 moved or pinned: q pinned"
+
+
+def test_long_lists_are_cut_and_counted_whole() -> None:
+    before = view(**dict.fromkeys("pqrst", (1.0, 0)))
+    after = view(**dict.fromkeys("rstuvw", (2.0, 1)))
+    difference = compare(before, after, limit=1)
+    assert [len(difference.moved), len(difference.added), len(difference.removed)] == [1, 1, 1]
+    counts = (difference.moved_count, difference.added_count, difference.removed_count)
+    assert (*counts, difference.reweighted_count) == (3, 3, 2, 3)
 
 
 @untimed

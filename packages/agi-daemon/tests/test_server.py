@@ -33,10 +33,18 @@ from agi_env.errors import (
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
-OURS = {
-    f"agi.v1.{noun}Service"
-    for noun in ("App", "Daemon", "Host", "Installation", "Plan", "Run", "Snippet")
-}
+NOUNS = [
+    "App",
+    "Daemon",
+    "Host",
+    "Installation",
+    "Pipeline",
+    "PipelineRun",
+    "Plan",
+    "Run",
+    "Snippet",
+]
+OURS = {f"agi.v1.{noun}Service" for noun in NOUNS}
 GET = pb.GetRunRequest(name="runs/r1")
 WATCH = pb.WatchRunRequest(name="runs/r1")
 

@@ -11,10 +11,16 @@ from agi_cluster.api.v1 import (
     apps_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
+    doctor_pb2,
+    doctor_pb2_grpc,
     hosts_pb2,
     hosts_pb2_grpc,
     installations_pb2,
     installations_pb2_grpc,
+    pipeline_runs_pb2,
+    pipeline_runs_pb2_grpc,
+    pipelines_pb2,
+    pipelines_pb2_grpc,
     plans_pb2,
     plans_pb2_grpc,
     runs_pb2,
@@ -23,7 +29,10 @@ from agi_cluster.api.v1 import (
     snippets_pb2_grpc,
 )
 from agi_cluster.model.app import SettingChange
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.diagnosis import Diagnose
+from agi_cluster.model.pipeline import PipelineStep
+from agi_cluster.model.plan_edit import Move, Pin, Rebalance, Swap, Undo, Unpin
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
 from agi_cluster.model.run import RunState, SnippetOrigin
 from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import SnippetKind
@@ -34,6 +43,8 @@ from agi_env.mode import Mode
 
 ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 MUTATION = {"request_id": ID, "validate_only": True}
+EDIT = {"module": "m", "etag": "e", **MUTATION}
+LAB, EXECUTION = "/lab/lab_steps.toml", "pipelineRuns/x1"
 PAGE = {"page_size": 7, "page_token": "t"}
 
 MODULES = {
@@ -41,8 +52,11 @@ MODULES = {
     "installations": (installations_pb2, installations_pb2_grpc.InstallationServiceStub),
     "plans": (plans_pb2, plans_pb2_grpc.PlanServiceStub),
     "runs": (runs_pb2, runs_pb2_grpc.RunServiceStub),
+    "pipelines": (pipelines_pb2, pipelines_pb2_grpc.PipelineServiceStub),
+    "pipeline_runs": (pipeline_runs_pb2, pipeline_runs_pb2_grpc.PipelineRunServiceStub),
     "snippets": (snippets_pb2, snippets_pb2_grpc.SnippetServiceStub),
     "hosts": (hosts_pb2, hosts_pb2_grpc.HostServiceStub),
+    "doctor": (doctor_pb2, doctor_pb2_grpc.DoctorServiceStub),
     "daemon": (daemon_pb2, daemon_pb2_grpc.DaemonServiceStub),
 }
 SELECTION = {"scheduler": "h", "workers": {"h": 2}, "cores_per_slot": 1}
@@ -125,8 +139,27 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
     (
         "plans",
         "CreatePlan",
-        {"app": "flights", "no_install": True, **MUTATION},
-        ("create_plan", (CreatePlan(app="flights", no_install=True),), MUTATION),
+        {
+            "app": "flights",
+            "no_install": True,
+            "without": ["h"],
+            "slots": {"g": 4},
+            "rebase": "plans/p1",
+            **MUTATION,
+        },
+        (
+            "create_plan",
+            (
+                CreatePlan(
+                    app="flights",
+                    no_install=True,
+                    without=("h",),
+                    slots={"g": 4},
+                    rebase="plans/p1",
+                ),
+            ),
+            MUTATION,
+        ),
     ),
     ("plans", "GetPlan", {"name": "plans/p1@2"}, ("get_plan", ("plans/p1@2",), {})),
     ("plans", "ListPlans", {"app": "f", **PAGE}, ("list_plans", (), {"app": "f", **PAGE})),
@@ -137,6 +170,51 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
         ("list_plan_partitions", ("plans/p1",), PAGE),
     ),
     (
+        "plans",
+        "EditPlan",
+        {
+            "name": "p1",
+            "etag": "e",
+            "edits": [
+                {"move": {"partitions": ["a", "b"], "slot": 2}},
+                {"swap": {"first": "a", "second": "b"}},
+                {"pin": {"partitions": ["a"]}},
+                {"unpin": {}},
+                {"rebalance": {"without": ["h"]}},
+                {"undo": {"revision": 1}},
+            ],
+            **MUTATION,
+        },
+        (
+            "edit_plan",
+            (
+                "plans/p1",
+                (
+                    Move(partitions=("a", "b"), slot=2),
+                    Swap(first="a", second="b"),
+                    Pin(partitions=("a",)),
+                    Unpin(),
+                    Rebalance(without=("h",)),
+                    Undo(revision=1),
+                ),
+            ),
+            {"etag": "e", **MUTATION},
+        ),
+    ),
+    (
+        "plans",
+        "ListPlanRevisions",
+        {"parent": "p1", **PAGE},
+        ("list_plan_revisions", ("plans/p1",), PAGE),
+    ),
+    (
+        "plans",
+        "DiffPlans",
+        {"before": "p1@1", "after": "p1", "limit": 7},
+        ("diff_plans", ("plans/p1@1", "plans/p1"), {"limit": 7}),
+    ),
+    ("plans", "LintPlan", {"name": "p1@1"}, ("lint_plan", ("plans/p1@1",), {})),
+    (
         "runs",
         "StartRun",
         {
@@ -146,6 +224,7 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
             "plan": "plans/p1",
             "snippet": runs_pb2.SnippetOrigin(api="a", settings_digest="d"),
             "verbose": 3,
+            "stale_plan": runs_pb2.STALE_PLAN_REBASE,
             **MUTATION,
         },
         (
@@ -158,6 +237,7 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
                     plan="plans/p1",
                     snippet=SnippetOrigin(api="a", settings_digest="d"),
                     verbose=3,
+                    stale_plan=StalePlan.REBASE,
                 ),
             ),
             MUTATION,
@@ -198,10 +278,151 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
         "snippets",
         "RenderSnippet",
         {"app": "apps/flights", "kind": snippets_pb2.Snippet.KIND_RUN},
-        ("render_snippet", ("flights", SnippetKind.RUN), {}),
+        ("render_snippet", ("flights", SnippetKind.RUN), {"plan": "", "notebook": False}),
+    ),
+    ("snippets", "VerifySnippet", {"text": "# x"}, ("verify_snippet", ("# x",), {})),
+    (
+        "pipelines",
+        "GetPipeline",
+        {"name": LAB, "module": "lab"},
+        ("get_pipeline", (LAB,), {"module": "lab"}),
+    ),
+    (
+        "pipelines",
+        "AddPipelineStep",
+        {"name": LAB, "step": pipelines_pb2.PipelineStep(id="a"), "generated": True, **EDIT},
+        (
+            "add_pipeline_step",
+            (LAB, PipelineStep(id="a", enabled=False, parallel_safe=False)),
+            {"generated": True, **EDIT},
+        ),
+    ),
+    (
+        "pipelines",
+        "RefreshPipelineSteps",
+        {"name": LAB, "steps": ["a"], "force": True, **EDIT},
+        ("refresh_pipeline_steps", (LAB,), {"steps": ("a",), "force": True, **EDIT}),
+    ),
+    (
+        "pipelines",
+        "RemovePipelineStep",
+        {"name": LAB, "step": "a", **EDIT},
+        ("remove_pipeline_step", (LAB, "a"), EDIT),
+    ),
+    (
+        "pipelines",
+        "MovePipelineStep",
+        {"name": LAB, "step": "a", "position": 2, **EDIT},
+        ("move_pipeline_step", (LAB, "a", 2), EDIT),
+    ),
+    (
+        "pipeline_runs",
+        "StartPipelineRun",
+        {"file": LAB, "module": "m", "steps": ["a"], "refresh": True, **MUTATION},
+        (
+            "start_pipeline_run",
+            (LAB,),
+            {"module": "m", "steps": ("a",), "refresh": True, "allow_stale": False, **MUTATION},
+        ),
+    ),
+    (
+        "pipeline_runs",
+        "RerunPipeline",
+        {"name": "x1", **MUTATION},
+        ("rerun_pipeline", (EXECUTION,), MUTATION),
+    ),
+    (
+        "pipeline_runs",
+        "ResumePipelineRun",
+        {"name": "x1", "allow_stale": True, **MUTATION},
+        ("resume_pipeline_run", (EXECUTION,), {"allow_stale": True, **MUTATION}),
+    ),
+    (
+        "pipeline_runs",
+        "RetryPipelineStep",
+        {"name": "x1", "step": "a", **MUTATION},
+        ("retry_pipeline_step", (EXECUTION, "a"), MUTATION),
+    ),
+    ("pipeline_runs", "GetPipelineRun", {"name": "x1"}, ("get_pipeline_run", (EXECUTION,), {})),
+    (
+        "pipeline_runs",
+        "ListPipelineRuns",
+        {"file": LAB, **PAGE},
+        ("list_pipeline_runs", (), {"file": LAB, **PAGE}),
+    ),
+    (
+        "pipeline_runs",
+        "WatchPipelineRun",
+        {"name": "x1", "after_sequence": 3},
+        ("watch_pipeline_run", (EXECUTION,), {"after_sequence": 3}),
+    ),
+    (
+        "pipeline_runs",
+        "CancelPipelineRun",
+        {"name": "x1", "step": "a", "grace_seconds": 0, **MUTATION},
+        ("cancel_pipeline_run", (EXECUTION,), {"step": "a", "grace_seconds": 0, **MUTATION}),
+    ),
+    (
+        "pipeline_runs",
+        "ReadPipelineRunLog",
+        {"name": "x1", "step": "a", "follow": True},
+        ("read_pipeline_run_log", (EXECUTION,), {"step": "a", "follow": True}),
     ),
     ("hosts", "ListHosts", PAGE, ("list_hosts", (), PAGE)),
     ("hosts", "GetHost", {"name": "127.0.0.1"}, ("get_host", ("hosts/127.0.0.1",), {})),
+    (
+        "doctor",
+        "Diagnose",
+        {"app": "apps/flights", "hosts": ["h1"]},
+        ("diagnose", (Diagnose(app="flights", hosts=("h1",)),), {}),
+    ),
+    (
+        "hosts",
+        "CreateHost",
+        {"address": "h", "user": "u", "port": 22, "identity_file": "/k", **MUTATION},
+        (
+            "create_host",
+            ("h",),
+            {
+                "user": "u",
+                "port": 22,
+                "identity_file": "/k",
+                "trust_fingerprint": "",
+                **MUTATION,
+            },
+        ),
+    ),
+    (
+        "hosts",
+        "TrustHost",
+        {"name": "h", "fingerprint": "SHA256:x", **MUTATION},
+        ("trust_host", ("hosts/h", "SHA256:x"), MUTATION),
+    ),
+    (
+        "hosts",
+        "AuthorizeHost",
+        {"name": "h", "password": "p", **MUTATION},
+        ("authorize_host", ("hosts/h", "p"), MUTATION),
+    ),
+    ("hosts", "CheckHost", {"name": "h", **MUTATION}, ("check_host", ("hosts/h",), MUTATION)),
+    (
+        "hosts",
+        "DrainHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("drain_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
+    (
+        "hosts",
+        "ResumeHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("resume_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
+    (
+        "hosts",
+        "DeleteHost",
+        {"name": "h", "etag": "e", **MUTATION},
+        ("delete_host", ("hosts/h",), {"etag": "e", **MUTATION}),
+    ),
     ("daemon", "GetDaemon", {}, ("get_daemon", (), {})),
     ("daemon", "StopDaemon", MUTATION, ("stop_daemon", (), MUTATION)),
 ]

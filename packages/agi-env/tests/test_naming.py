@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from agi_env.runtime.partition_block import BLOCK, PartitionBlock, mark_of, partitions_of
+from agi_env.runtime.partitions import Partition
+
 HEAD = """
 from agi_env import BaseApp, Partition
 class Toy(BaseApp):
@@ -25,11 +28,21 @@ ASKED = {
 
 
 def ask(run: Any, source: str | None, **changes: Any) -> tuple[int, list[Any], str]:
-    """Exit code, the lines of stdout, and stderr."""
+    """Exit code, the partitions and errors of stdout, and stderr."""
     if source is not None:
         run.manager(source)
     done = raw(run, ASKED | changes)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    said = [each for line in done.stdout.splitlines() for each in told(line)]
+    return done.returncode, said, done.stderr
+
+
+def told(line: str) -> list[dict[str, Any]]:
+    """The partitions of a block, or the error."""
+    facts: dict[str, Any] = json.loads(line)
+    if "error" in facts:
+        return [facts]
+    block = PartitionBlock.from_line(line.encode())
+    return [each.to_dict() for each in partitions_of(block.columns)]
 
 
 def raw(run: Any, request: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -44,7 +57,7 @@ def raw(run: Any, request: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_partitions_are_lines_on_stdout_and_prints_are_not(toy_run: Any) -> None:
+def test_partitions_are_blocks_on_stdout_and_prints_are_not(toy_run: Any) -> None:
     source = HEAD + (
         "        print('looking', self.env.data_in)\n"
         "        for month in range(self.args['months']):\n"
@@ -57,6 +70,17 @@ def test_partitions_are_lines_on_stdout_and_prints_are_not(toy_run: Any) -> None
         for month in range(2)
     ]
     assert stderr == "looking /data/in\n"
+
+
+def test_many_partitions_are_many_blocks(toy_run: Any) -> None:
+    source = HEAD + f"        for i in range({BLOCK + 1}): yield Partition(str(i), 'é', i, {{}})\n"
+    toy_run.manager(source)
+    lines = raw(toy_run, ASKED).stdout.splitlines()
+    blocks = [PartitionBlock.from_line(line.encode()) for line in lines]
+    assert [len(block) for block in blocks] == [BLOCK, 1]
+    assert blocks[1] == PartitionBlock.of([Partition(str(BLOCK), "é", float(BLOCK), {})])
+    assert list(blocks[1].weights) == [BLOCK]
+    assert list(blocks[1].marks) == [mark_of(str(BLOCK))]
 
 
 def test_a_class_that_subclasses_nothing_will_do(toy_run: Any) -> None:
@@ -101,8 +125,7 @@ def test_a_traceback_begins_in_the_app(toy_run: Any) -> None:
     source = HEAD + "        yield Partition('a', 'a')\n        raise ValueError('no data')\n"
     code, lines, stderr = ask(toy_run, source)
     assert (code, stderr) == (1, "")
-    assert lines[0]["id"] == "a"
-    traceback = lines[1]["error"]["metadata"]["traceback"].splitlines()
+    traceback = lines[-1]["error"]["metadata"]["traceback"].splitlines()
     assert "toy.py" in traceback[1]
     assert traceback[-1] == "ValueError: no data"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agi_env.errors import ModeNotEnabledError, SettingsInvalidError
+from agi_env.errors import SettingsInvalidError, ShareMissingError
 from agi_env.mode import Mode
 from agi_env.share import data_paths, share_root
 
@@ -22,9 +22,9 @@ def test_absolute_paths_stay(tmp_path: Path) -> None:
 
 
 def test_a_cluster_mode_never_falls_back_to_the_local_share(tmp_path: Path) -> None:
-    with pytest.raises(ModeNotEnabledError, match="AGI_CLUSTER_SHARE"):
+    with pytest.raises(ShareMissingError, match="AGI_CLUSTER_SHARE"):
         share_root(Mode.CLUSTER, {"AGI_LOCAL_SHARE": str(tmp_path)})
-    with pytest.raises(ModeNotEnabledError, match="not a directory"):
+    with pytest.raises(ShareMissingError, match="not a directory"):
         share_root(Mode.CLUSTER, {"AGI_CLUSTER_SHARE": str(tmp_path / "unmounted")})
 
 

@@ -70,13 +70,24 @@ def selection_of(
         SlotsInvalidError: A worker is not HOST=SLOTS, with a whole number of 1 or more.
         RequestInvalidError: A host is given twice, or the scheduler is none.
     """
+    chosen = slots_of(workers, "--worker")
+    return Selection(scheduler=_scheduler(scheduler), workers=chosen, cores_per_slot=cores_per_slot)
+
+
+def slots_of(workers: Sequence[str] | None, option: str) -> dict[str, int]:
+    """The slots of hosts from HOST=SLOTS.
+
+    Raises:
+        SlotsInvalidError: One is not HOST=SLOTS, with a whole number of 1 or more.
+        RequestInvalidError: A host is given twice.
+    """
     chosen: dict[str, int] = {}
     for text in workers or ():
-        host, slots = _worker(text)
+        host, slots = _worker(text, option)
         if host in chosen:
-            raise RequestInvalidError(f"{host} is given twice", where="--worker")
+            raise RequestInvalidError(f"{host} is given twice", where=option)
         chosen[host] = slots
-    return Selection(scheduler=_scheduler(scheduler), workers=chosen, cores_per_slot=cores_per_slot)
+    return chosen
 
 
 def app_args(pairs: Sequence[str] | None) -> dict[str, Any]:
@@ -106,13 +117,13 @@ def toml_value(text: str) -> Any:
     return values["value"] if len(values) == 1 else text
 
 
-def _worker(text: str) -> tuple[str, int]:
+def _worker(text: str, option: str) -> tuple[str, int]:
     host, equals, slots = text.rpartition("=")
     if not equals or not host:
-        raise SlotsInvalidError(f"{text!r} is not HOST=SLOTS", where="--worker")
+        raise SlotsInvalidError(f"{text!r} is not HOST=SLOTS", where=option)
     if not (slots.isascii() and slots.isdigit() and int(slots) >= 1):
         raise SlotsInvalidError(
-            f"{slots!r} is no slot count", where=f"--worker {host}", metadata={"host": host}
+            f"{slots!r} is no slot count", where=f"{option} {host}", metadata={"host": host}
         )
     return host, int(slots)
 

@@ -24,9 +24,19 @@ def runs() -> list[str]:
     return _names(lambda client: (run.id for run in client.list_runs().items))
 
 
+def hosts() -> list[str]:
+    """The addresses of the hosts."""
+    return _names(lambda client: (host.address for host in client.list_hosts().items))
+
+
 def plans() -> list[str]:
     """The names of the latest plans."""
     return _names(lambda client: (plan.name for plan in client.list_plans().items))
+
+
+def pipeline_runs() -> list[str]:
+    """The ids of the latest executions of pipelines."""
+    return _names(lambda client: (run.id for run in client.list_pipeline_runs().items))
 
 
 def _names(ask: Callable[[Client], Iterable[str]]) -> list[str]:

@@ -44,7 +44,7 @@ def follow_run(session: Session, client: Client, run: Run, verbose: int | None =
     # Also a quiet line of progress is computed from each partition.
     asked = max(level, Verbosity.PARTITIONS) if level else level
     show = display(session.err, lambda: _run_status(tracker), quiet=level == Verbosity.QUIET)
-    with _detaching(session, f"runs/{run.id}", "agi runs watch", "agi runs cancel"), show:
+    with detaching(session, f"runs/{run.id}", "agi runs watch", "agi runs cancel"), show:
         show.line(f"runs/{run.id}: {run.app}, mode {run.mode.words}")
         _learn_plan(client, tracker, run.plan)
         for update, _ in client.watch_run(run.id, verbose=asked):
@@ -71,7 +71,7 @@ def follow_installation(
     last = installation
     what = f"installing {installation.app}"
     show = display(session.err, lambda: (None, what), quiet=level == Verbosity.QUIET)
-    with _detaching(session, f"installations/{installation.id}"), show:
+    with detaching(session, f"installations/{installation.id}"), show:
         for update, _ in client.watch_installation(installation.id):
             if isinstance(update, Event):
                 _tell(show.line, update, level, str)
@@ -98,7 +98,7 @@ def follow_benchmark(
         quiet=level == Verbosity.QUIET,
     )
     name = f"benchmarks/{benchmark.id}"
-    with _detaching(session, name, "agi benchmarks show", "agi benchmarks cancel"), show:
+    with detaching(session, name, "agi benchmarks show", "agi benchmarks cancel"), show:
         for update, _ in client.watch_benchmark(benchmark.id):
             if isinstance(update, Event):
                 done += update.kind == "measured"
@@ -110,7 +110,8 @@ def follow_benchmark(
 
 
 @contextmanager
-def _detaching(session: Session, name: str, back: str = "", stop: str = "") -> Iterator[None]:
+def detaching(session: Session, name: str, back: str = "", stop: str = "") -> Iterator[None]:
+    """Have Ctrl-C end the watching only, and say how to come back."""
     try:
         yield
     except KeyboardInterrupt:

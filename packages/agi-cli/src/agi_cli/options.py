@@ -30,6 +30,12 @@ RunName = Annotated[
     str,
     typer.Argument(metavar="RUN", help="ID or runs/ID.", autocompletion=completion.runs),
 ]
+HostName = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST", help="Its address, as worker maps have it.", autocompletion=completion.hosts
+    ),
+]
 PlanName = Annotated[
     str,
     typer.Argument(

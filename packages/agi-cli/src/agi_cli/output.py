@@ -9,26 +9,41 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from agi_cli.listing import Listing
-from agi_cluster.api.v1 import apps_pb2, benchmarks_pb2, hosts_pb2, plans_pb2, runs_pb2
+from agi_cluster.api.v1 import (
+    apps_pb2,
+    benchmarks_pb2,
+    hosts_pb2,
+    pipeline_runs_pb2,
+    plans_pb2,
+    runs_pb2,
+)
 from agi_cluster.model.app import App, AppSettings
 from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.daemon import DaemonInfo
+from agi_cluster.model.diagnosis import Diagnosis
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.modes import AppModes
-from agi_cluster.model.plan import Plan, PlannedPartition
+from agi_cluster.model.pipeline import Pipeline
+from agi_cluster.model.pipeline_run import PipelineRun
+from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
+from agi_cluster.model.plan_diff import PlanDiff
 from agi_cluster.model.run import Run, RunPartition
-from agi_cluster.model.snippet import Snippet
+from agi_cluster.model.snippet import Snippet, SnippetVerdict
 from agi_cluster.wire.app import app_to_wire, settings_to_wire
 from agi_cluster.wire.benchmark import benchmark_to_wire
 from agi_cluster.wire.daemon import daemon_to_wire
+from agi_cluster.wire.diagnosis import diagnosis_to_wire
 from agi_cluster.wire.host import host_to_wire
 from agi_cluster.wire.installation import installation_to_wire
 from agi_cluster.wire.modes import modes_to_wire
-from agi_cluster.wire.plan import plan_to_wire, planned_partition_to_wire
+from agi_cluster.wire.pipeline import pipeline_to_wire
+from agi_cluster.wire.pipeline_run import pipeline_run_to_wire
+from agi_cluster.wire.plan import finding_to_wire, plan_to_wire, planned_partition_to_wire
+from agi_cluster.wire.plan_diff import diff_to_wire
 from agi_cluster.wire.run import run_to_wire
 from agi_cluster.wire.run_partition import run_partition_to_wire
-from agi_cluster.wire.snippet import snippet_to_wire
+from agi_cluster.wire.snippet import snippet_to_wire, verdict_to_wire
 
 _MESSAGES: dict[type, Callable[[Any], Message]] = {
     App: app_to_wire,
@@ -36,20 +51,28 @@ _MESSAGES: dict[type, Callable[[Any], Message]] = {
     AppSettings: settings_to_wire,
     Benchmark: benchmark_to_wire,
     DaemonInfo: daemon_to_wire,
+    Diagnosis: diagnosis_to_wire,
     Host: host_to_wire,
     Installation: installation_to_wire,
+    Pipeline: pipeline_to_wire,
+    PipelineRun: pipeline_run_to_wire,
     Plan: plan_to_wire,
     PlannedPartition: planned_partition_to_wire,
+    PlanDiff: diff_to_wire,
+    PlanFinding: finding_to_wire,
     Run: run_to_wire,
     RunPartition: run_partition_to_wire,
     Snippet: snippet_to_wire,
+    SnippetVerdict: verdict_to_wire,
 }
 
 _LISTS: dict[type, tuple[Callable[..., Message], str]] = {
     App: (apps_pb2.ListAppsResponse, "apps"),
     Benchmark: (benchmarks_pb2.ListBenchmarksResponse, "benchmarks"),
     Host: (hosts_pb2.ListHostsResponse, "hosts"),
+    PipelineRun: (pipeline_runs_pb2.ListPipelineRunsResponse, "pipeline_runs"),
     Plan: (plans_pb2.ListPlansResponse, "plans"),
+    PlanFinding: (plans_pb2.LintPlanResponse, "findings"),
     PlannedPartition: (plans_pb2.ListPlanPartitionsResponse, "partitions"),
     Run: (runs_pb2.ListRunsResponse, "runs"),
     RunPartition: (runs_pb2.ListRunPartitionsResponse, "partitions"),
@@ -70,5 +93,6 @@ def _message(value: object) -> Message:
     if isinstance(value, Listing):
         response, field = _LISTS[value.kind]
         items = [_MESSAGES[value.kind](item) for item in value.items]
-        return response(**{field: items, "next_page_token": value.next_page_token})
+        token = {"next_page_token": value.next_page_token} if value.next_page_token else {}
+        return response(**{field: items}, **token)
     return _MESSAGES[type(value)](value)

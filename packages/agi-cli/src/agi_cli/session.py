@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 import typer
@@ -46,13 +47,15 @@ class Session:
 
     Attributes:
         out: Results, and nothing else.
-        err: Progress and errors.
+        err: Progress, questions and errors.
         connect: How the daemon is reached.
+        answers: What a person types when asked, or what a pipe brings.
     """
 
     out: TextIO
     err: TextIO
     connect: Connect = connect
+    answers: TextIO = field(default_factory=lambda: sys.stdin)
 
     def client(self, *, start_daemon: bool = True) -> AbstractContextManager[Client]:
         """A client to use in a ``with`` block; see `Connect`."""
@@ -92,6 +95,17 @@ class Session:
         """Tell people something that is no result."""
         self.err.write(line + "\n")
         self.err.flush()
+
+    @property
+    def interactive(self) -> bool:
+        """Somebody is there to be asked."""
+        return self.answers.isatty() and self.err.isatty()
+
+    def ask(self, question: str) -> str:
+        """What a person answers to a question, in a line."""
+        self.err.write(f"{question} ")
+        self.err.flush()
+        return self.answers.readline().strip()
 
 
 def console(stream: TextIO) -> Console:

@@ -1,4 +1,4 @@
-"""A file that a command writes for its user."""
+"""Files that a command reads and writes for its user."""
 
 from __future__ import annotations
 
@@ -21,3 +21,18 @@ def write_file(path: Path, text: str) -> None:
             where=str(path),
             remedy="Name another file",
         ) from error
+
+
+def read_file(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        RequestInvalidError: It cannot be read, or is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        what = "the file is not UTF-8"
+    raise RequestInvalidError(what, where=str(path), remedy="Name another file")

@@ -47,7 +47,9 @@ def _installed(data: Data, _label: Label) -> str:
 
 
 def _planned(data: Data, _label: Label) -> str:
-    return f"planned: {data.get('partitions', '?')} partitions, {data.get('plan', '')}"
+    change = str(data.get("change", ""))
+    how = f", {change}" if change.startswith("made from") else ""
+    return f"planned: {data.get('partitions', '?')} partitions, {data.get('plan', '')}{how}"
 
 
 def _runner_started(data: Data, _label: Label) -> str:
@@ -141,6 +143,32 @@ def _without_digest(detail: str) -> str:
     return "" if _DIGEST.fullmatch(detail) else detail
 
 
+def _step_started(data: Data, _label: Label) -> str:
+    attempt = int(data.get("attempt", 1))
+    return f"{data.get('step', '?')}: begun{f', attempt {attempt}' if attempt > 1 else ''}"
+
+
+def _step_ended(data: Data, _label: Label) -> str:
+    words = {"SUCCEEDED": "done", "FAILED": "failed", "CANCELLED": "stopped"}
+    state = str(data.get("state", "?"))
+    error = (data.get("error") or {}).get("metadata", {}).get("what", "")
+    spent = duration(float(data.get("seconds", 0)))
+    why = f": {error}" if error else ""
+    return f"{data.get('step', '?')}: {words.get(state, state.lower())} after {spent}{why}"
+
+
+def _step_passed_over(data: Data, _label: Label) -> str:
+    return f"{data.get('step', '?')}: not executed: {data.get('reason', '')}"
+
+
+def _step_lost(data: Data, _label: Label) -> str:
+    return f"{data.get('step', '?')}: lost in a crash; it is started again and joins its runs"
+
+
+def _step_retried(data: Data, _label: Label) -> str:
+    return f"{data.get('step', '?')}: is tried again"
+
+
 def _always(line: str) -> Callable[[Data, Label], str]:
     return lambda _data, _label: line
 
@@ -176,6 +204,12 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "collecting": _collecting,
     "compiling": _on_host("compiling"),
     "shipping": _shipping,
+    "step_started": _step_started,
+    "step_ended": _step_ended,
+    "step_skipped": _step_passed_over,
+    "step_passed_over": _step_passed_over,
+    "step_lost": _step_lost,
+    "step_retried": _step_retried,
     "realising": _on_host("building"),
     "ready": _on_host("ready"),
     "unchanged": _on_host("nothing to do"),

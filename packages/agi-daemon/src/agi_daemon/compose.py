@@ -8,13 +8,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from attrs import frozen
 
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_cluster.model.services import (
     AppService,
     BenchmarkService,
     DaemonService,
+    DoctorService,
     HostService,
     InstallationService,
     ModeService,
+    PipelineRunService,
+    PipelineService,
     PlanService,
     RunService,
     SnippetService,
@@ -22,13 +26,25 @@ from agi_cluster.model.services import (
 from agi_daemon.apps.registry import Apps
 from agi_daemon.benchmarks.benchmarks import Benchmarks
 from agi_daemon.daemon_info import ThisDaemon
+from agi_daemon.doctor.case import Records
+from agi_daemon.doctor.doctor import Doctor
+from agi_daemon.doctor.ways import KnownHosts, impatient
 from agi_daemon.events import Events
 from agi_daemon.hosts.abilities import Abilities
+from agi_daemon.hosts.host_users import users_of
 from agi_daemon.hosts.hosts import Hosts
+from agi_daemon.hosts.reach import SshReach
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
 from agi_daemon.modes.modes import Modes
+from agi_daemon.pipelines.driver import PipelineParts
+from agi_daemon.pipelines.links import Links
+from agi_daemon.pipelines.pipeline_runs import PipelineRuns
+from agi_daemon.pipelines.pipelines import Pipelines
+from agi_daemon.pipelines.reconciler import PipelineReconciler
+from agi_daemon.planning.calls import Calls
+from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import Parts
@@ -37,6 +53,7 @@ from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.runs.runs import Runs
 from agi_daemon.settings import DaemonSettings
+from agi_daemon.snippets.origins import Origins
 from agi_daemon.snippets.renderer import Snippets
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
@@ -54,9 +71,12 @@ class Services:
     plans: PlanService | None = None
     runs: RunService | None = None
     snippets: SnippetService | None = None
+    pipelines: PipelineService | None = None
+    pipeline_runs: PipelineRunService | None = None
     hosts: HostService | None = None
     modes: ModeService | None = None
     benchmarks: BenchmarkService | None = None
+    doctor: DoctorService | None = None
 
 
 Compose = Callable[[DaemonSettings, asyncio.Event], AbstractAsyncContextManager[Services]]
@@ -80,18 +100,21 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
     try:
         events, requests = Events(store), Requests(store)
         apps = Apps(store, requests, settings.state)
-        hosts = Hosts(LocalTransport(host_root(settings.state)))
-        leases = CoreLeases(hosts.cores)
+        reach = SshReach(settings.ssh)
+        hosts = Hosts(store, requests, LocalTransport(host_root(settings.state)), reach)
+        leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
-        builds = Builds(Installer(settings.state), hosts.transport)
+        hosts.users = lambda address: store.read(lambda db: users_of(db, address))
+        installer = Installer(settings.state)
+        builds = Builds(installer, hosts.transport)
         abilities = Abilities(hosts.transport)
         plans = Plans(
             store=store,
             requests=requests,
-            apps=apps,
-            hosts=hosts,
+            calls=Calls(apps, hosts, abilities),
             builds=builds,
-            abilities=abilities,
+            drafting=Drafting(store, hosts),
+            drained=hosts.drained,
         )
         installations = Installations(
             store=store, requests=requests, events=events, apps=apps, hosts=hosts, builds=builds
@@ -113,9 +136,22 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         benchmarks = Benchmarks(
             store=store, requests=requests, events=events, apps=apps, modes=modes, runs=runs
         )
+        records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
+        origins = Origins(store, apps, hosts)
+        pipelines = Pipelines(store, requests, origins)
+        pipeline_parts = PipelineParts(
+            store=store,
+            events=events,
+            transport=hosts.transport(THIS_MACHINE),
+            links=Links(store=store, runs=runs, plans=plans, installations=installations),
+            folder=settings.state / "pipelines",
+            address=settings.address,
+        )
+        pipeline_reconciler = PipelineReconciler(pipeline_parts)
         installations.adopt()
         reconciler.adopt()
         benchmarks.adopt()
+        pipeline_reconciler.adopt()
         try:
             yield Services(
                 daemon=ThisDaemon(
@@ -129,12 +165,18 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 installations=installations,
                 plans=plans,
                 runs=runs,
-                snippets=Snippets(store, apps),
+                snippets=Snippets(origins),
+                pipelines=pipelines,
+                pipeline_runs=PipelineRuns(
+                    pipeline_parts, requests, pipelines, pipeline_reconciler
+                ),
                 hosts=hosts,
                 modes=modes,
                 benchmarks=benchmarks,
+                doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
             )
         finally:
+            await pipeline_reconciler.aclose()
             await benchmarks.aclose()
             await reconciler.aclose()
             await installations.aclose()

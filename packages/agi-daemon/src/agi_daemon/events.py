@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,6 +78,13 @@ class Events:
     def after(self, subject: str, sequence: int) -> list[Event]:
         """The next block of stored events with a higher number."""
         return self._store.read(_block(subject, sequence))
+
+    def every(self, subject: str) -> Iterator[Event]:
+        """All stored events of a subject, block by block."""
+        sequence = 0
+        while block := self.after(subject, sequence):
+            yield from block
+            sequence = block[-1].sequence
 
     async def follow(
         self, subject: str, *, after: int, until: Callable[[], bool]

@@ -14,6 +14,7 @@ import grpc
 from agi_daemon.compose import Services
 from agi_daemon.interceptors.calls import CallLog
 from agi_daemon.interceptors.errors import ErrorTranslation
+from agi_daemon.interceptors.steps import StepTokens
 from agi_daemon.interceptors.streams import OpenStreams
 from agi_daemon.log import get_log
 from agi_daemon.servicers.registration import register
@@ -36,7 +37,7 @@ class Server:
         self._settings = settings
         self._streams = OpenStreams()
         self._server = grpc.aio.server(
-            interceptors=(CallLog(), ErrorTranslation(), self._streams),
+            interceptors=(CallLog(), ErrorTranslation(), StepTokens(), self._streams),
             options=_options(settings),
         )
         self.health = register(self._server, services)

@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from agi_daemon.runs.cluster_settings import ClusterSettings
+from agi_daemon.transport.ssh_settings import SshSettings
 from agi_env import paths
 from agi_env.errors import AddressInvalidError, InvalidInputError, SocketPathTooLongError
 
@@ -39,6 +40,8 @@ class DaemonSettings:
     """How long the event loop may be stuck before the daemon ends itself; 0: for ever."""
     cluster: ClusterSettings = ClusterSettings()
     """How runs in cluster modes meet."""
+    ssh: SshSettings = field(factory=SshSettings)
+    """How hosts are connected to."""
 
     @property
     def address(self) -> str:
@@ -76,7 +79,8 @@ class DaemonSettings:
             address: ``unix:PATH``; empty: the socket in the state directory.
             environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
                 ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
-                ``AGI_DAEMON_WATCHDOG``, and for the variables of ``ClusterSettings``.
+                ``AGI_DAEMON_WATCHDOG``, for ``AGI_SSH_CONFIG``, and for the variables of
+                ``ClusterSettings``.
 
         Raises:
             AddressInvalidError: The address is none of a unix socket.
@@ -96,7 +100,16 @@ class DaemonSettings:
             stop_grace=_number("AGI_DAEMON_STOP_GRACE", environ, defaults.stop_grace),
             watchdog=_number("AGI_DAEMON_WATCHDOG", environ, defaults.watchdog),
             cluster=ClusterSettings.read(environ),
+            ssh=_ssh(directory, environ),
         )
+
+
+def _ssh(state: Path, environ: Mapping[str, str]) -> SshSettings:
+    own_key = state / "ssh" / "id_ed25519"
+    config = environ.get("AGI_SSH_CONFIG", "").strip()
+    if config:
+        return SshSettings(own_key=own_key, config=paths.absolute(config))
+    return SshSettings(own_key=own_key)
 
 
 def _socket_of(address: str) -> Path:

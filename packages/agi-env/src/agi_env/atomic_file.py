@@ -27,7 +27,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         sync_directory(path.parent)
 
 
-def sync_directory(path: Path) -> None:
+def sync_directory(path: Path | str) -> None:
     """Make the names in a directory, new ones and removals, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

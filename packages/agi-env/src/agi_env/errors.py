@@ -16,6 +16,7 @@ the client looks the code up here and raises the same class again.
     ├── NoRoomError                exit 9   disk, memory or a quota is exhausted
     ├── AppError                   exit 11  the app's own code or files are at fault
     ├── CancelledRunError          exit 12  somebody asked for it to stop
+    ├── HostError                  exit 13  a host cannot be reached or used as it is
     └── InternalError              exit 10  a defect of ours; the log has the trace
 """
 
@@ -137,6 +138,20 @@ class PlanInvalidError(InvalidInputError):
     advice = "Make a new plan with `agi distribute APP`"
 
 
+class PipelineSyntaxError(InvalidInputError):
+    """A ``lab_steps.toml`` is not TOML."""
+
+    code = "PIPELINE_SYNTAX"
+    advice = "Mend the file at this line; it was left as it is"
+
+
+class PipelineInvalidError(InvalidInputError):
+    """A step in a ``lab_steps.toml`` has a value that cannot be used."""
+
+    code = "PIPELINE_INVALID"
+    advice = "Correct it in the file at this line; the file was left as it is"
+
+
 class NotFoundError(AgiError):
     """What was named does not exist."""
 
@@ -186,6 +201,27 @@ class HostNotFoundError(NotFoundError):
     advice = "`agi hosts list` shows the known hosts; this machine is 127.0.0.1"
 
 
+class PipelineNotFoundError(NotFoundError):
+    """There is no such file of steps, or no such module in it."""
+
+    code = "PIPELINE_NOT_FOUND"
+    advice = "`agi pipeline add SCRIPT` begins one"
+
+
+class StepNotFoundError(NotFoundError):
+    """A pipeline has no such step."""
+
+    code = "STEP_NOT_FOUND"
+    advice = "`agi pipeline show` shows the steps"
+
+
+class PipelineRunNotFoundError(NotFoundError):
+    """No execution of a pipeline has this name."""
+
+    code = "PIPELINE_RUN_NOT_FOUND"
+    advice = "`agi pipeline history` shows the executions"
+
+
 class RefusedError(AgiError):
     """The state of things does not allow it now."""
 
@@ -212,6 +248,20 @@ class PlanStaleError(RefusedError):
 
     code = "PLAN_STALE"
     advice = "Make a new plan with `agi distribute APP`"
+
+
+class HostDrainedError(RefusedError):
+    """Nothing new is placed on a host that is being drained."""
+
+    code = "HOST_DRAINED"
+    advice = "`agi hosts resume HOST` ends that"
+
+
+class HostInUseError(RefusedError):
+    """A host cannot be forgotten while something uses it."""
+
+    code = "HOST_IN_USE"
+    advice = "Wait for its end, or cancel it with `agi runs cancel RUN`"
 
 
 class PythonMismatchError(RefusedError):
@@ -242,6 +292,69 @@ class DeviceFailedError(RefusedError):
     advice = (
         "`agi modes APP` shows what each host can do; look into its driver, or run without bit 8"
     )
+
+
+class ShareError(RefusedError):
+    """The cluster share is not the same writable folder on every machine."""
+
+    code = "SHARE_UNUSABLE"
+    advice = "`agi doctor` says which machine sees what"
+
+
+class ShareMissingError(ShareError):
+    """A machine has no folder at the place of the cluster share."""
+
+    code = "SHARE_MISSING"
+    advice = "Mount the share at SHARE on HOST: it has the same place on every machine"
+
+
+class ShareReadOnlyError(ShareError):
+    """A machine sees the cluster share and may not write there."""
+
+    code = "SHARE_READ_ONLY"
+    advice = "Mount it writable on HOST: `ssh HOST touch SHARE/.try` has to work"
+
+
+class ShareLocalError(ShareError):
+    """What a machine has in the place of the cluster share is a folder of its own disk."""
+
+    code = "SHARE_LOCAL"
+    advice = "Mount the share at SHARE on HOST: `ssh HOST findmnt -T SHARE` shows what is there"
+
+
+class ShareDifferentError(ShareError):
+    """A machine has another folder mounted in the place of the cluster share."""
+
+    code = "SHARE_DIFFERENT"
+    advice = "Mount the manager's share at SHARE on HOST: `findmnt -T SHARE` shows it on both"
+
+
+class ShareStaleError(ShareError):
+    """A machine's mount of the cluster share does not answer."""
+
+    code = "SHARE_STALE"
+    advice = "Mount it anew on HOST: `ssh HOST umount -l SHARE`, then mount it as before"
+
+
+class StepStaleError(RefusedError):
+    """What a step was rendered from has changed since."""
+
+    code = "STEP_STALE"
+    advice = "`agi pipeline refresh` renders it anew; --allow-stale runs it as it is"
+
+
+class SnippetStaleError(RefusedError):
+    """What a snippet was rendered from has changed since."""
+
+    code = "SNIPPET_STALE"
+    advice = "Render it again with `agi snippet`"
+
+
+class SnippetApiError(RefusedError):
+    """A snippet is written against another version of the API."""
+
+    code = "SNIPPET_API_UNKNOWN"
+    advice = "Render it again with `agi snippet`, or use a daemon of its version"
 
 
 class ConflictError(AgiError):
@@ -500,11 +613,110 @@ class WorkersLostError(AppError):
     advice = "`agi runs logs RUN` shows what they said last"
 
 
+class StepFailedError(AppError):
+    """The process of a step did not exit with 0."""
+
+    code = "STEP_FAILED"
+    advice = "`agi pipeline logs` shows what it printed; `agi pipeline resume` goes on from it"
+
+
+class StepTimeoutError(StepFailedError):
+    """A step ran longer than it may."""
+
+    code = "STEP_TIMEOUT"
+    advice = "Raise automation.timeout of the step"
+
+
+class StepInterruptedError(StepFailedError):
+    """The process of a step was lost in a crash, and what it did is not known."""
+
+    code = "STEP_INTERRUPTED"
+    advice = "See what it has done; `agi pipeline resume` executes it again"
+
+
 class CancelledRunError(AgiError):
     """Somebody asked for it to stop."""
 
     code, status, exit_code = "RUN_CANCELLED", "CANCELLED", 12
     advice = "Start it again with `agi run APP`"
+
+
+class HostError(AgiError):
+    """A host cannot be reached or used as it is."""
+
+    # Not UNAVAILABLE: that is the daemon's, and callers repeat it at once.
+    code, status, exit_code = "HOST_FAILED", "FAILED_PRECONDITION", 13
+    advice = "`agi hosts check HOST` says what that host lacks"
+
+
+class HostUnresolvedError(HostError):
+    """A host's name leads to no address."""
+
+    code = "HOST_UNRESOLVED"
+    advice = "Correct the name, or give HostName for it in ~/.ssh/config"
+
+
+class HostUnreachableError(HostError):
+    """No SSH server answers at a host's address."""
+
+    code = "HOST_UNREACHABLE"
+    advice = "See that the host is up and that nothing between blocks its SSH port"
+
+
+class HostKeyUntrustedError(HostError):
+    """A host whose key nobody has accepted yet."""
+
+    code = "HOST_KEY_UNTRUSTED"
+    advice = "Compare the fingerprint, then `agi hosts trust HOST`"
+
+
+class HostKeyChangedError(HostError):
+    """A host shows another key than the one that was accepted; nothing was sent to it."""
+
+    code = "HOST_KEY_CHANGED"
+    advice = "Ask whoever runs that host; if its key was replaced, `agi hosts trust HOST` again"
+
+
+class HostLoginError(HostError):
+    """A host refuses the login, or there is no key to try."""
+
+    code = "HOST_LOGIN_REFUSED"
+    advice = "`agi hosts authorize HOST` installs a key after one password login"
+
+
+class LoginShellHangsError(HostError):
+    """A host's login shell starts no command in time."""
+
+    code = "LOGIN_SHELL_HANGS"
+    advice = "Mend the login's shell start-up files there: they must not wait for anything"
+
+
+class HostConnectionLostError(HostError):
+    """The connection broke in the middle; what was begun there may have happened or not."""
+
+    code = "HOST_CONNECTION_LOST"
+    advice = "Nothing is lost: it is tried again when the host answers"
+
+
+class UvMissingError(HostError):
+    """A host has no uv that can be used."""
+
+    code = "UV_MISSING"
+    advice = "Install uv there, into ~/.local/bin or the PATH of its login"
+
+
+class SchedulerUnreachableError(HostError):
+    """A worker's host does not reach the port where a run's scheduler listens."""
+
+    code, status = "SCHEDULER_UNREACHABLE", "FAILED_PRECONDITION"
+    advice = "Open the ports of AGI_SCHEDULER_PORTS (24700-24799) on the scheduler's host for it"
+
+
+class PythonMissingError(HostError):
+    """A host has no Python that can be used."""
+
+    code = "PYTHON_MISSING"
+    advice = "Install Python 3.11 or newer on that host"
 
 
 class InternalError(AgiError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agi_env.errors import ModeNotEnabledError, SettingsInvalidError
+from agi_env.errors import SettingsInvalidError, ShareMissingError
 from agi_env.mode import Mode
 from agi_env.paths import absolute, cluster_share, local_share
 
@@ -24,7 +24,7 @@ def share_root(mode: Mode, environ: Mapping[str, str] = os.environ) -> Path:
     """The share of a mode, absolute: the cluster's with the cluster bit, else the local one.
 
     Raises:
-        ModeNotEnabledError: A cluster mode, and ``AGI_CLUSTER_SHARE`` is unset or no directory.
+        ShareMissingError: A cluster mode, and ``AGI_CLUSTER_SHARE`` is unset or no directory.
     """
     return _cluster_root(environ) if Mode.CLUSTER in mode else local_share(environ)
 
@@ -41,7 +41,7 @@ def data_paths(
     ``<target>/results`` there. In cluster modes both must lie on the share.
 
     Raises:
-        ModeNotEnabledError: As of `share_root`.
+        ShareMissingError: As of `share_root`.
         SettingsInvalidError: A path is no text, or leaves the share of a cluster mode.
     """
     root = share_root(mode, environ)
@@ -61,8 +61,8 @@ def _cluster_root(environ: Mapping[str, str]) -> Path:
     return root
 
 
-def _no_cluster_share(what: str) -> ModeNotEnabledError:
-    return ModeNotEnabledError(
+def _no_cluster_share(what: str) -> ShareMissingError:
+    return ShareMissingError(
         what,
         where="AGI_CLUSTER_SHARE",
         remedy="Set it to the folder that is mounted at the same place on every host;"

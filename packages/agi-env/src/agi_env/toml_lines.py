@@ -62,6 +62,17 @@ def section_ends(text: str) -> dict[KeyPath, int]:
     return reader.sections
 
 
+def headers(text: str) -> list[tuple[KeyPath, int]]:
+    """Each ``[section]`` and each element of an array of tables, with the offset of its ``[``.
+
+    Raises:
+        ValueError: The text is not TOML.
+    """
+    reader = _Reader(text)
+    reader.read()
+    return reader.headers
+
+
 def split_key(text: str) -> tuple[str, ...]:
     """The parts of a dotted key: ``a."b.c"`` is ``("a", "b.c")``.
 
@@ -83,6 +94,7 @@ class _Reader:
         self.at = 0
         self.lines: dict[KeyPath, int] = {}
         self.sections: dict[KeyPath, int] = {}
+        self.headers: list[tuple[KeyPath, int]] = []
         self._elements: dict[KeyPath, int] = {}
 
     @property
@@ -119,7 +131,9 @@ class _Reader:
             self._elements[path] = self._elements.get(path, -1) + 1
             path = self._element(path)
             self.lines[path] = self._line(start)
-        return path if brackets == 2 else self._element(path)
+        path = path if brackets == 2 else self._element(path)
+        self.headers.append((path, start))
+        return path
 
     def _table(self, parts: tuple[str, ...], start: int) -> KeyPath:
         path: KeyPath = ()

@@ -26,7 +26,7 @@ from agi_cli.reporting import report
 from agi_cli.session import Session, session_of
 from agi_cli.views.benchmark import benchmark_view
 from agi_cli.views.run import run_report
-from agi_cluster.model.requests import CreateBenchmark, StartRun
+from agi_cluster.model.requests import CreateBenchmark, StalePlan, StartRun
 from agi_env.errors import RequestInvalidError
 from agi_env.mode import Mode
 
@@ -49,6 +49,14 @@ def run(
             metavar="NAME", help="Execute this plan instead of a new one.", autocompletion=plans
         ),
     ] = "",
+    proceed: Annotated[
+        bool,
+        typer.Option("--proceed", help="Execute the plan as it was made, whatever has changed."),
+    ] = False,
+    rebase: Annotated[
+        bool,
+        typer.Option("--rebase", help="Execute a new plan with the pins and moves of the plan."),
+    ] = False,
     no_install: NoInstall = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return as soon as the run is accepted.")
@@ -101,6 +109,7 @@ def run(
         plan=plan,
         no_install=no_install,
         verbose=verbose,
+        stale_plan=_stale_plan(plan, proceed=proceed, rebase=rebase),
     )
     with session.client() as client:
         accepted = client.start_run(request, validate_only=dry_run)
@@ -136,3 +145,16 @@ def _benchmark(
         session.say(f"`agi benchmarks show {benchmark.id}` shows how far it is")
     if benchmark.state.settled and benchmark.error is not None:
         raise benchmark.error
+
+
+def _stale_plan(plan: str, *, proceed: bool, rebase: bool) -> StalePlan | None:
+    """What to do with a plan where something has changed since it was made.
+
+    Raises:
+        RequestInvalidError: Both are asked for, or there is no plan.
+    """
+    if (proceed or rebase) and (not plan or (proceed and rebase)):
+        raise RequestInvalidError(
+            "--proceed and --rebase go with --plan, one of them", where="agi run"
+        )
+    return StalePlan.PROCEED if proceed else StalePlan.REBASE if rebase else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group, RenderableType
 
 from agi_cli.arguments import app_name
 from agi_cli.completion import apps
@@ -17,9 +18,11 @@ from agi_cli.options import DryRun, Format, Limit, Output, RunName, Verbose
 from agi_cli.page.document import run_page
 from agi_cli.reporting import report
 from agi_cli.session import session_of
+from agi_cli.views.plan_and_run import plan_and_run
 from agi_cli.views.run import partition_table, run_report, run_table
 from agi_cli.written_file import write_file
 from agi_cluster.model.page import Page
+from agi_cluster.model.plan import Plan
 from agi_cluster.model.run import Run, RunPartition, RunState
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=False)
@@ -60,13 +63,21 @@ def list_(
 
 
 @app.command()
-def show(context: typer.Context, name: RunName, output: Output = Format.TABLE) -> None:
+def show(
+    context: typer.Context,
+    name: RunName,
+    with_plan: Annotated[
+        bool, typer.Option("--plan", help="Compare it with the plan that it executed.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
     """Show the report of RUN, as far as it is."""
     session = session_of(context)
     with session.client() as client:
         run = client.get_run(name)
         partitions = fetched(RunPartition, client.list_run_partitions, run.id).items
-    session.show(output, run, lambda: run_report(run, partitions))
+        plan = client.get_plan(run.plan) if with_plan and run.plan else None
+    session.show(output, run, lambda: _report(run, partitions, plan))
 
 
 @app.command()
@@ -154,3 +165,8 @@ def page(
     target = Path(f"{run.id}.html") if file == Path() else file
     write_file(target, run_page(run, partitions, plan))
     session.say(f"written: {target}")
+
+
+def _report(run: Run, partitions: tuple[RunPartition, ...], plan: Plan | None) -> RenderableType:
+    report = run_report(run, partitions)
+    return report if plan is None else Group(report, plan_and_run(run, plan, partitions))

@@ -8,15 +8,32 @@ from typing import Annotated
 import typer
 
 from agi_cli.arguments import app_reference
+from agi_cli.completion import plans
 from agi_cli.options import App, Format, Output
 from agi_cli.session import Session, session_of
-from agi_cli.written_file import write_file
+from agi_cli.views.snippet import verdict_report
+from agi_cli.written_file import read_file, write_file
 from agi_cluster.model.snippet import SnippetKind
+from agi_env.errors import SnippetStaleError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 Target = Annotated[
     str, typer.Option("--file", "-f", metavar="FILE", help="Write it there, not to stdout.")
+]
+Plan = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Bind it to this plan; by default it makes a new one each time.",
+        autocompletion=plans,
+    ),
+]
+Notebook = Annotated[
+    bool,
+    typer.Option(
+        "--notebook", help="Write a Jupyter notebook of install, distribute and run instead."
+    ),
 ]
 
 
@@ -24,37 +41,88 @@ Target = Annotated[
 def snippet() -> None:
     """Write a Python program that does the same as a command.
 
-    It is rendered from the app's settings; equal settings give equal bytes.
+    It is rendered from the app's settings; equal settings and sources give equal bytes.
     """
 
 
 @app.command()
 def install(
-    context: typer.Context, name: App, file: Target = "", output: Output = Format.TABLE
+    context: typer.Context,
+    name: App,
+    *,
+    file: Target = "",
+    notebook: Notebook = False,
+    output: Output = Format.TABLE,
 ) -> None:
     """Write the program that installs APP."""
-    _render(session_of(context), name, SnippetKind.INSTALL, file, output)
+    _render(session_of(context), name, SnippetKind.INSTALL, file, output, notebook=notebook)
 
 
 @app.command()
 def distribute(
-    context: typer.Context, name: App, file: Target = "", output: Output = Format.TABLE
+    context: typer.Context,
+    name: App,
+    *,
+    file: Target = "",
+    plan: Plan = "",
+    notebook: Notebook = False,
+    output: Output = Format.TABLE,
 ) -> None:
     """Write the program that shows how the work of APP is distributed."""
-    _render(session_of(context), name, SnippetKind.DISTRIBUTE, file, output)
+    kind = SnippetKind.DISTRIBUTE
+    _render(session_of(context), name, kind, file, output, plan=plan, notebook=notebook)
 
 
 @app.command()
 def run(
-    context: typer.Context, name: App, file: Target = "", output: Output = Format.TABLE
+    context: typer.Context,
+    name: App,
+    *,
+    file: Target = "",
+    plan: Plan = "",
+    notebook: Notebook = False,
+    output: Output = Format.TABLE,
 ) -> None:
     """Write the program that runs APP."""
-    _render(session_of(context), name, SnippetKind.RUN, file, output)
+    kind = SnippetKind.RUN
+    _render(session_of(context), name, kind, file, output, plan=plan, notebook=notebook)
 
 
-def _render(session: Session, name: str, kind: SnippetKind, file: str, output: Format) -> None:
+@app.command()
+def verify(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A program that `agi snippet` wrote.")
+    ],
+    output: Output = Format.TABLE,
+) -> None:
+    """Say whether the program in FILE is what would be rendered now; ends with 5 if it is not."""
+    session = session_of(context)
+    text = read_file(file)
     with session.client() as client:
-        made = client.render_snippet(app_reference(name), kind)
+        verdict = client.verify_snippet(text)
+    session.show(output, verdict, lambda: verdict_report(verdict))
+    if not verdict.current:
+        app_name = verdict.facts.app.removesuffix("_project")
+        raise SnippetStaleError(
+            f"{len(verdict.stale)} of what it was rendered from changed since",
+            where=str(file),
+            remedy=f"`agi snippet {verdict.facts.kind.value} {app_name}` renders it again",
+        )
+
+
+def _render(
+    session: Session,
+    name: str,
+    kind: SnippetKind,
+    file: str,
+    output: Format,
+    *,
+    plan: str = "",
+    notebook: bool,
+) -> None:
+    with session.client() as client:
+        made = client.render_snippet(app_reference(name), kind, plan=plan, notebook=notebook)
     if file:
         write_file(Path(file), made.text)
         session.say(f"written: {file}")

@@ -13,7 +13,17 @@ STATE_STYLES = {
     "READY": "green",
     "FAILED": "bold red",
     "SUSPECT": "yellow",
+    "UNTRUSTED": "yellow",
+    "KEY_CHANGED": "bold red",
+    "UNUSABLE": "bold red",
     "CANCELLED": "yellow",
+    "CURRENT": "green",
+    "STALE": "yellow",
+    "SKIPPED": "green",
+    "INTERRUPTED": "bold red",
+    "BLOCKED": "yellow",
+    "LEFT_OUT": "dim",
+    "UNTRACKED": "dim",
 }
 """Settled states; those that move are cyan."""
 

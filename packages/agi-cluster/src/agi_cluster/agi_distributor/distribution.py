@@ -10,8 +10,8 @@ from attrs import frozen
 from agi_cluster.model.plan import Plan, PlannedPartition, PlanSlot
 from agi_cluster.text import counted, cut, number, one_line
 
-_PARTITIONS, _SLOTS = 8, 16
-"""How many are shown of a slot's partitions and of a host's slots."""
+_PARTITIONS, _SLOTS, _HOSTS = 8, 16, 24
+"""How many are shown of a slot's partitions, of a host's slots and of the hosts."""
 
 
 @frozen(kw_only=True, repr=False)
@@ -65,6 +65,8 @@ class Distribution:
             ]
             for host, own in groupby(slots, key=lambda slot: slot.host)
         ]
+        if len(branches) > _HOSTS:
+            branches = [*branches[:_HOSTS], [f"… {len(branches) - _HOSTS} more hosts"]]
         return _grafted(branches)
 
     @property
@@ -91,7 +93,10 @@ def _slot(slot: PlanSlot) -> str:
 
 
 def _partitions(partitions: list[PlannedPartition]) -> Iterator[str]:
-    lines = [f"{one_line(p.label, 60)}  {number(p.weight)}" for p in partitions]
+    lines = [
+        f"{one_line(p.label, 60)}  {number(p.weight)}{'  pinned' if p.pinned else ''}"
+        for p in partitions
+    ]
     return _grafted([[line] for line in cut(lines, _PARTITIONS, "partitions")])
 
 

@@ -17,6 +17,7 @@ from agi_cluster.agi_distributor.request import (
     asked_modes,
     chosen_hosts,
     chosen_mode,
+    chosen_stale_plan,
     combined,
     plain_args,
     refuse_beside,
@@ -26,7 +27,13 @@ from agi_cluster.agi_distributor.result import RunResult
 from agi_cluster.model.benchmark import BenchmarkState
 from agi_cluster.model.installation import InstallationState
 from agi_cluster.model.page import Page
-from agi_cluster.model.requests import CreateBenchmark, CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.requests import (
+    CreateBenchmark,
+    CreateInstallation,
+    CreatePlan,
+    StalePlan,
+    StartRun,
+)
 from agi_cluster.model.run import RunState, SnippetOrigin
 from agi_env.verbosity import Verbosity
 
@@ -93,6 +100,8 @@ class AGI:
         scheduler: str | None = None,
         workers: Mapping[str, int] | None = None,
         mode: int | None = None,
+        *,
+        plan: str | None = None,
         **args: Any,
     ) -> Distribution:
         """Have the app name its partitions, place them on the slots, and return the plan.
@@ -102,6 +111,8 @@ class AGI:
             scheduler: Where the scheduler runs, ``host`` or ``host:port``.
             workers: How many worker slots on each host, 1 or more each.
             mode: The mode that the plan is for.
+            plan: A plan that is there already, as ``plans/ID@REVISION``, to look at instead of a
+                new one; it is returned as it is, whatever else is given.
             args: Arguments of the app; they replace those of the settings key by key.
         """
         request = CreatePlan(
@@ -111,9 +122,9 @@ class AGI:
             args=plain_args(args),
         )
         async with clients.AsyncClient() as client:
-            plan = await client.create_plan(request)
-            partitions = await _all(client.list_plan_partitions, plan.name)
-        return Distribution(plan=plan, partitions=partitions)
+            found = await (client.get_plan(plan) if plan else client.create_plan(request))
+            partitions = await _all(client.list_plan_partitions, found.name)
+        return Distribution(plan=found, partitions=partitions)
 
     @overload
     @staticmethod
@@ -124,6 +135,7 @@ class AGI:
         mode: int | SettingsMode = SETTINGS_MODE,
         *,
         plan: Distribution | str | None = None,
+        stale_plan: StalePlan | str | None = None,
         request: RunRequest | None = None,
         snippet: SnippetOrigin | str | None = None,
         **args: Any,
@@ -148,6 +160,7 @@ class AGI:
         mode: int | Sequence[int] | SettingsMode | None = SETTINGS_MODE,
         *,
         plan: Distribution | str | None = None,
+        stale_plan: StalePlan | str | None = None,
         request: RunRequest | None = None,
         snippet: SnippetOrigin | str | None = None,
         **args: Any,
@@ -164,7 +177,10 @@ class AGI:
                 of modes, or None for all that can be run, asks for a benchmark: the app runs in
                 each several times, and the answer is a `BenchmarkResult`.
             plan: The plan to execute, from ``get_distrib`` or as ``plans/ID@REVISION``; by
-                default a new one.
+                default a new one. What the call leaves open is then as it was for the plan.
+            stale_plan: What to do where something has changed since the plan was made:
+                ``"proceed"`` executes it as it was made, ``"rebase"`` a new plan with its pins
+                and moves. By default it is refused with what has changed.
             request: Mode, hosts and arguments in one value, instead of beside each other.
             snippet: What the calling snippet was rendered from, or its digest of the settings.
             args: Arguments of the app; they replace those of the settings key by key.
@@ -175,7 +191,9 @@ class AGI:
         """
         several = asked_modes(mode)
         if several is not None:
-            refuse_beside(several, plan=plan, request=request, snippet=snippet)
+            refuse_beside(
+                several, plan=plan, stale_plan=stale_plan, request=request, snippet=snippet
+            )
             benchmark = CreateBenchmark(
                 app=clients.Address.here().reference(app_env),
                 modes=several,
@@ -191,6 +209,7 @@ class AGI:
             selection=chosen_hosts(asked.scheduler, asked.workers),
             args=plain_args(asked.args),
             plan=plan.name if isinstance(plan, Distribution) else plan or "",
+            stale_plan=chosen_stale_plan(stale_plan),
             snippet=snippet_origin(snippet),
             verbose=app_env.verbose,
         )

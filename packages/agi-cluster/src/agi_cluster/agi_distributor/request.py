@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from agi_cluster.model.requests import StalePlan
 from agi_cluster.model.run import SnippetOrigin
 from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import SNIPPET_API
@@ -125,6 +126,22 @@ def refuse_beside(modes: tuple[Mode, ...], **others: object) -> None:
             where="mode",
             remedy="Give one mode, or leave the rest out",
         )
+
+
+def chosen_stale_plan(choice: StalePlan | str | None) -> StalePlan | None:
+    """What to do with a plan where something has changed; None: refuse it.
+
+    Raises:
+        RequestInvalidError: It is no such choice.
+    """
+    if choice is None or isinstance(choice, StalePlan):
+        return choice
+    try:
+        return StalePlan(choice.upper())
+    except ValueError as error:
+        raise RequestInvalidError(
+            f"{choice!r} is no choice", where="stale_plan", remedy="Give 'proceed' or 'rebase'"
+        ) from error
 
 
 def chosen_hosts(scheduler: str | None, workers: Mapping[str, int] | None) -> Selection:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 from google.protobuf.message import Message
 
+from agi_cluster.client import step
 from agi_cluster.client.deadlines import Pace
 
 Value = TypeVar("Value")
@@ -57,8 +58,8 @@ class Watch(Generic[Value]):
 
 
 def new_request_id(given: str) -> str:
-    """The id that was given, else a new one."""
-    return given or str(uuid.uuid4())
+    """The id that was given, else that of a pipeline step's call, else a new one."""
+    return given or step.next_request_id() or str(uuid.uuid4())
 
 
 def as_method(build: Callable[..., Any], answer: str) -> Callable[[Method], Method]:

@@ -19,9 +19,12 @@ from agi_cluster.client.calls import (
     apps,
     benchmarks,
     daemon,
+    doctor,
     hosts,
     installations,
     modes,
+    pipeline_runs,
+    pipelines,
     plans,
     runs,
     snippets,
@@ -100,6 +103,10 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     get_plan = _unary(plans.get_plan)
     list_plans = _unary(plans.list_plans)
     list_plan_partitions = _unary(plans.list_plan_partitions)
+    edit_plan = _unary(plans.edit_plan)
+    list_plan_revisions = _unary(plans.list_plan_revisions)
+    diff_plans = _unary(plans.diff_plans)
+    lint_plan = _unary(plans.lint_plan)
 
     start_run = _unary(runs.start_run)
     get_run = _unary(runs.get_run)
@@ -110,9 +117,35 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     read_run_log = _stream(runs.read_run_log)
 
     render_snippet = _unary(snippets.render_snippet)
+    verify_snippet = _unary(snippets.verify_snippet)
+
+    get_pipeline = _unary(pipelines.get_pipeline)
+    add_pipeline_step = _unary(pipelines.add_pipeline_step)
+    refresh_pipeline_steps = _unary(pipelines.refresh_pipeline_steps)
+    remove_pipeline_step = _unary(pipelines.remove_pipeline_step)
+    move_pipeline_step = _unary(pipelines.move_pipeline_step)
+
+    start_pipeline_run = _unary(pipeline_runs.start_pipeline_run)
+    rerun_pipeline = _unary(pipeline_runs.rerun_pipeline)
+    resume_pipeline_run = _unary(pipeline_runs.resume_pipeline_run)
+    retry_pipeline_step = _unary(pipeline_runs.retry_pipeline_step)
+    get_pipeline_run = _unary(pipeline_runs.get_pipeline_run)
+    list_pipeline_runs = _unary(pipeline_runs.list_pipeline_runs)
+    watch_pipeline_run = _watch(pipeline_runs.watch_pipeline_run)
+    cancel_pipeline_run = _unary(pipeline_runs.cancel_pipeline_run)
+    read_pipeline_run_log = _stream(pipeline_runs.read_pipeline_run_log)
 
     list_hosts = _unary(hosts.list_hosts)
     get_host = _unary(hosts.get_host)
+    create_host = _unary(hosts.create_host)
+    trust_host = _unary(hosts.trust_host)
+    authorize_host = _unary(hosts.authorize_host)
+    check_host = _unary(hosts.check_host)
+    drain_host = _unary(hosts.drain_host)
+    resume_host = _unary(hosts.resume_host)
+    delete_host = _unary(hosts.delete_host)
+
+    diagnose = _stream(doctor.diagnose)
 
     get_modes = _unary(modes.get_modes)
 
@@ -149,7 +182,9 @@ class AsyncClient(Connection[grpc.aio.Channel]):
         while True:
             try:
                 method = self.method(call)
-                return call.parse(await method(call.request, timeout=patience.left()))
+                return call.parse(
+                    await method(call.request, timeout=patience.left(), metadata=self.metadata)
+                )
             except grpc.RpcError as error:
                 if not may_try_again(error):
                     raise from_rpc(error) from error

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from agi_cluster.client import step
 from agi_cluster.client.address import Address, grpc_target
 from agi_cluster.client.call import Call, Stream, Watch
-from agi_cluster.client.deadlines import DEFAULT, Deadlines
+from agi_cluster.client.deadlines import DEFAULT, IN_A_STEP, Deadlines
 from agi_cluster.client.patience import Patience
 from agi_cluster.client.ssh_address import SshAddress
 from agi_cluster.client.ssh_tunnel import SshTunnel
@@ -29,7 +30,9 @@ class Connection(ABC, Generic[Channel]):
     ) -> None:
         given = Address.parse(address) if isinstance(address, str) else address
         self.address = given or Address.here()
-        self.deadlines = deadlines
+        self.metadata = step.metadata()
+        in_a_step = bool(self.metadata) and deadlines is DEFAULT
+        self.deadlines = IN_A_STEP if in_a_step else deadlines
         self.tunnel = SshTunnel(self.address) if isinstance(self.address, SshAddress) else None
         self._start_daemon = start_daemon
         self._channel: Channel | None = None

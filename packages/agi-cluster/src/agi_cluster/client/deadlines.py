@@ -12,8 +12,10 @@ class Pace(Enum):
 
     READ = "read"
     CHANGE = "change"
+    HOST = "host"
     PLAN = "plan"
     LOG = "log"
+    FOLLOW = "follow"
 
 
 @frozen(kw_only=True)
@@ -22,10 +24,14 @@ class Deadlines:
 
     read: float = 10.0
     change: float = 30.0
+    host: float = 60.0
+    """A change of a host may mean connecting to it, logging in and looking at it."""
     plan: float = 300.0
     """Making a plan installs what is missing and runs the app's own code."""
     log: float = 600.0
     """Reading a log to its end."""
+    follow: float = 86_400.0
+    """Reading a log while it is written."""
     answer: float = 10.0
     """How long a call is tried again while nobody answers at the address; 0: tried once."""
     watch: float = 60.0
@@ -38,3 +44,7 @@ class Deadlines:
 
 
 DEFAULT = Deadlines()
+
+IN_A_STEP = Deadlines(read=3600, change=3600, plan=3600, answer=3600, watch=86_400)
+"""Those of a pipeline's step: it outlives its daemon, and waits for the next one. How long it may
+take in all is the pipeline's to say."""

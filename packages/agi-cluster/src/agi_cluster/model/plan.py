@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +23,15 @@ class PlanSlot:
     load: float = 0.0
     partition_count: int = 0
     predicted_finish: float = 0.0
-    """``load / speed``."""
+    """When the last of its executors is done, in units of weight at speed 1."""
+    executors: int = 1
+    timings: int = 0
+    """How many timings of earlier runs say how fast its host is; 0: its speed is not known."""
+
+    @property
+    def pace(self) -> float:
+        """The speed of one of its executors."""
+        return self.speed / self.executors
 
 
 @frozen(kw_only=True)
@@ -31,6 +41,8 @@ class PlanFinding:
     code: str
     message: str
     suggestion: str = ""
+    numbers: dict[str, float] = field(factory=dict)
+    """What the message is based on, by name."""
 
 
 @frozen(kw_only=True)
@@ -44,6 +56,8 @@ class PlannedPartition:
     payload: Any
     slot: int
     host: str
+    pinned: bool = False
+    """A rebalance leaves it on its slot."""
 
 
 @frozen(kw_only=True)
@@ -67,8 +81,40 @@ class Plan:
     create_time: datetime
     args: dict[str, Any] = field(factory=dict)
     findings: tuple[PlanFinding, ...] = ()
+    slot_count: int = 0
+    """Lists leave the slots themselves out."""
+    pinned_count: int = 0
+    change: str = ""
+    """What made this revision, for people."""
+    base_revision: int = 0
+    """The revision that it was made from; 0 for the first."""
+    weight_per_second: float = 0.0
+    """What a slot of speed 1 did in earlier runs; 0 where nothing is known."""
 
     @property
     def name(self) -> str:
         """The resource name of this revision."""
         return f"plans/{self.id}@{self.revision}"
+
+    @property
+    def predicted_seconds(self) -> float | None:
+        """The predicted finish in seconds; None where no earlier run tells."""
+        return self.predicted_finish / self.weight_per_second if self.weight_per_second else None
+
+    @property
+    def slot_names(self) -> dict[int, str]:
+        """``host/rank`` for every slot, by its index."""
+        return slot_names((slot.index, slot.host) for slot in self.slots)
+
+
+def slot_names(slots: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Name every slot ``host/rank``, its rank among the slots of its host, by its index.
+
+    The name means the same in two plans whose hosts differ; the index does not.
+    """
+    seen: Counter[str] = Counter()
+    names: dict[int, str] = {}
+    for index, host in sorted(slots):
+        names[index] = f"{host}/{seen[host]}"
+        seen[host] += 1
+    return names

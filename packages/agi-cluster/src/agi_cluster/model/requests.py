@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from attrs import field, frozen
 
 from agi_cluster.model.run import SnippetOrigin
-from agi_cluster.model.selection import Selection
+from agi_cluster.model.selection import Selection, checked_workers
 from agi_env.mode import Mode
 
 
@@ -33,6 +34,21 @@ class CreatePlan:
     args: dict[str, Any] = field(factory=dict)
     """Replace those of the settings, key by key."""
     no_install: bool = False
+    without: tuple[str, ...] = ()
+    """Hosts to leave out of what the selection and the settings say."""
+    slots: dict[str, int] = field(factory=dict, converter=checked_workers)
+    """Slots of hosts, instead of what the selection and the settings say."""
+    rebase: str = ""
+    """A plan whose pins and moves by hand are applied to the new one."""
+
+
+class StalePlan(Enum):
+    """What a run does with a plan whose selection, settings or partitions have changed since."""
+
+    PROCEED = "PROCEED"
+    """It executes the plan as it was made."""
+    REBASE = "REBASE"
+    """It makes a new plan, with the pins and moves by hand of the old one."""
 
 
 @frozen(kw_only=True)
@@ -48,6 +64,8 @@ class StartRun:
     no_install: bool = False
     snippet: SnippetOrigin | None = None
     verbose: int | None = None
+    stale_plan: StalePlan | None = None
+    """None: a plan is refused where something has changed since it was made."""
 
 
 @frozen(kw_only=True)

@@ -71,6 +71,8 @@ class RunSlot:
     partitions: int = 0
     busy_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    weight: float = 0.0
+    """Of the partitions that it finished."""
 
 
 @frozen(kw_only=True)
@@ -88,6 +90,8 @@ class RunPartition:
     error: AgiError | None = None
     traceback: str = ""
     start_time: datetime | None = None
+    moved_because: str = ""
+    """Why it is not on the slot that the plan names; empty where it is."""
 
 
 @frozen(kw_only=True)

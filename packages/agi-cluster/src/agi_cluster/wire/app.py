@@ -102,6 +102,6 @@ def _cluster_to_wire(settings: AppSettings) -> apps_pb2.ClusterSettings:
 def _selection(cluster: apps_pb2.ClusterSettings) -> Selection:
     return Selection(
         scheduler=cluster.scheduler,
-        workers=dict(cluster.workers),
+        workers=dict(sorted(cluster.workers.items())),
         cores_per_slot=cluster.cores_per_slot,
     )

@@ -33,8 +33,13 @@ def plan_to_wire(plan: Plan) -> pb.Plan:
         digest=plan.digest,
         args=struct_to_wire(plan.args, where="args"),
         create_time=time_to_wire(plan.create_time),
-        findings=[_finding_to_wire(finding) for finding in plan.findings],
+        findings=[finding_to_wire(finding) for finding in plan.findings],
         scheduler=plan.scheduler,
+        slot_count=plan.slot_count,
+        pinned_count=plan.pinned_count,
+        change=plan.change,
+        base_revision=plan.base_revision,
+        weight_per_second=plan.weight_per_second,
     )
 
 
@@ -57,7 +62,12 @@ def plan_from_wire(plan: pb.Plan) -> Plan:
         digest=plan.digest,
         create_time=time_from_wire(plan.create_time),
         args=struct_from_wire(plan.args),
-        findings=tuple(_finding_from_wire(finding) for finding in plan.findings),
+        findings=tuple(finding_from_wire(finding) for finding in plan.findings),
+        slot_count=plan.slot_count,
+        pinned_count=plan.pinned_count,
+        change=plan.change,
+        base_revision=plan.base_revision,
+        weight_per_second=plan.weight_per_second,
     )
 
 
@@ -71,6 +81,7 @@ def planned_partition_to_wire(partition: PlannedPartition) -> pb.PlannedPartitio
         slot=partition.slot,
         host=partition.host,
         index=partition.index,
+        pinned=partition.pinned,
     )
 
 
@@ -84,6 +95,7 @@ def planned_partition_from_wire(partition: pb.PlannedPartition) -> PlannedPartit
         payload=value_from_wire(partition.payload),
         slot=partition.slot,
         host=partition.host,
+        pinned=partition.pinned,
     )
 
 
@@ -96,6 +108,8 @@ def _slot_to_wire(slot: PlanSlot) -> pb.PlanSlot:
         load=slot.load,
         partition_count=slot.partition_count,
         predicted_finish=slot.predicted_finish,
+        executors=slot.executors,
+        timings=slot.timings,
     )
 
 
@@ -108,12 +122,26 @@ def _slot_from_wire(slot: pb.PlanSlot) -> PlanSlot:
         load=slot.load,
         partition_count=slot.partition_count,
         predicted_finish=slot.predicted_finish,
+        executors=slot.executors,
+        timings=slot.timings,
     )
 
 
-def _finding_to_wire(finding: PlanFinding) -> pb.PlanFinding:
-    return pb.PlanFinding(code=finding.code, message=finding.message, suggestion=finding.suggestion)
+def finding_to_wire(finding: PlanFinding) -> pb.PlanFinding:
+    """The finding as a message."""
+    return pb.PlanFinding(
+        code=finding.code,
+        message=finding.message,
+        suggestion=finding.suggestion,
+        numbers=finding.numbers,
+    )
 
 
-def _finding_from_wire(finding: pb.PlanFinding) -> PlanFinding:
-    return PlanFinding(code=finding.code, message=finding.message, suggestion=finding.suggestion)
+def finding_from_wire(finding: pb.PlanFinding) -> PlanFinding:
+    """The finding in a message."""
+    return PlanFinding(
+        code=finding.code,
+        message=finding.message,
+        suggestion=finding.suggestion,
+        numbers=dict(finding.numbers),
+    )

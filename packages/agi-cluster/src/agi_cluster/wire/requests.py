@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from agi_cluster.api.v1 import installations_pb2, plans_pb2, runs_pb2
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
 from agi_cluster.wire.json_value import exact_to_wire, struct_from_wire
 from agi_cluster.wire.message import checked
 from agi_cluster.wire.name import app_reference
 from agi_cluster.wire.run import snippet_origin_from_wire, snippet_origin_to_wire
 from agi_cluster.wire.selection import selection_from_wire, selection_to_wire
+from agi_cluster.wire.state import enum_from_wire, enum_to_wire
 from agi_env.mode import Mode
 
 
@@ -63,6 +66,9 @@ def create_plan_to_wire(
         args=exact_to_wire(request.args, where="args"),
         no_install=request.no_install,
         validate_only=validate_only,
+        without=request.without,
+        slots=request.slots,
+        rebase=request.rebase,
     )
 
 
@@ -78,6 +84,9 @@ def create_plan_from_wire(request: plans_pb2.CreatePlanRequest) -> CreatePlan:
         mode=_mode(request.mode if request.HasField("mode") else None),
         args=struct_from_wire(request.args),
         no_install=request.no_install,
+        without=tuple(request.without),
+        slots=dict(request.slots),
+        rebase=request.rebase,
     )
 
 
@@ -100,6 +109,7 @@ def start_run_to_wire(
         snippet=snippet_origin_to_wire(request.snippet),
         verbose=request.verbose,
         validate_only=validate_only,
+        stale_plan=_stale_plan(request.stale_plan),
     )
 
 
@@ -119,7 +129,14 @@ def start_run_from_wire(request: runs_pb2.StartRunRequest) -> StartRun:
         no_install=request.no_install,
         snippet=origin,
         verbose=request.verbose if request.HasField("verbose") else None,
+        stale_plan=enum_from_wire(StalePlan, runs_pb2.StalePlan, request.stale_plan)
+        if request.stale_plan
+        else None,
     )
+
+
+def _stale_plan(choice: StalePlan | None) -> Any:
+    return choice and enum_to_wire(runs_pb2.StalePlan, choice)
 
 
 def _mode(number: int | None) -> Mode | None:

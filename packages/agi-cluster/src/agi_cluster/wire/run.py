@@ -157,6 +157,7 @@ def _slot_to_wire(slot: RunSlot) -> pb.RunSlot:
         partitions=slot.partitions,
         busy_seconds=slot.busy_seconds,
         cpu_seconds=slot.cpu_seconds,
+        weight=slot.weight,
     )
 
 
@@ -168,4 +169,5 @@ def _slot_from_wire(slot: pb.RunSlot) -> RunSlot:
         partitions=slot.partitions,
         busy_seconds=slot.busy_seconds,
         cpu_seconds=slot.cpu_seconds,
+        weight=slot.weight,
     )

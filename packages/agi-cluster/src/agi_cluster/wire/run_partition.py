@@ -23,6 +23,7 @@ def run_partition_to_wire(partition: RunPartition) -> pb.RunPartition:
         error=error_to_wire(partition.error),
         traceback=partition.traceback,
         start_time=time_to_wire(partition.start_time),
+        moved_because=partition.moved_because,
     )
 
 
@@ -40,4 +41,5 @@ def run_partition_from_wire(partition: pb.RunPartition) -> RunPartition:
         error=error_from_wire(partition.error),
         traceback=partition.traceback,
         start_time=optional_time(partition, "start_time"),
+        moved_because=partition.moved_because,
     )

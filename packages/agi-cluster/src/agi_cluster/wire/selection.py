@@ -28,6 +28,6 @@ def selection_from_wire(selection: common_pb2.Selection) -> Selection:
     """
     return Selection(
         scheduler=selection.scheduler,
-        workers=dict(selection.workers),
+        workers=dict(sorted(selection.workers.items())),  # on the wire a map has no order
         cores_per_slot=selection.cores_per_slot,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from agi_cluster.model.selection import THIS_MACHINE, Selection
-from agi_daemon.apps.slots import for_mode, known_as, slots_of
+from agi_daemon.apps.slots import LOCAL_NAMES, for_mode, known_as, slots_of
 from agi_env.app import App
 from agi_env.mode import Mode
 from agi_env.runtime.spec import SlotSpec
@@ -55,12 +55,12 @@ class Resolution:
     def scheduler(self) -> SchedulerAddress:
         """Where the runner is, as its workers reach it."""
         given = SchedulerAddress.parse(self.selection.scheduler or THIS_MACHINE)
-        return replace(given, host=known_as(given.host))
+        return replace(given, host=THIS_MACHINE) if given.host in LOCAL_NAMES else given
 
     @property
     def runner_host(self) -> str:
         """The host of the runner."""
-        return self.scheduler.host if self.clustered else self.slots[0].host
+        return known_as(self.scheduler.host) if self.clustered else self.slots[0].host
 
     @property
     def hosts(self) -> tuple[str, ...]:

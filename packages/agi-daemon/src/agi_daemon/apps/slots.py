@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from agi_cluster.model.login_name import canonical
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_env.errors import SelectionInvalidError
 from agi_env.mode import Mode
+from agi_env.runtime.own_address import is_outside_address
 from agi_env.runtime.spec import SlotSpec
 
 LOCAL_NAMES = frozenset({THIS_MACHINE, "localhost", "::1"})
@@ -80,12 +82,17 @@ def _named_alike(workers: dict[str, int]) -> dict[str, int]:
 
 
 def known_as(host: str) -> str:
-    """The name under which a host is known: all names of this machine are one."""
-    return THIS_MACHINE if host in LOCAL_NAMES else host
+    """The name under which a host is known: one for this machine, one for each IPv6 address.
+
+    The addresses at which others reach this machine are names of it too.
+    """
+    address = canonical(host) or host
+    ours = address in LOCAL_NAMES or is_outside_address(address)
+    return THIS_MACHINE if ours else address
 
 
 def _refuse_others(workers: Iterable[str], mode: Mode) -> None:
-    others = [host for host in workers if host not in LOCAL_NAMES]
+    others = [host for host in workers if known_as(host) != THIS_MACHINE]
     if others:
         raise SelectionInvalidError(
             f"mode {mode.words} runs on this machine only, and the map names {', '.join(others)}",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.install.installer import Installer
@@ -25,8 +25,8 @@ class Built:
 
     release: str
     """The digest of the worker's release."""
-    worker_path: str
-    """The worker's build on the first host of the call."""
+    worker_paths: Mapping[str, str]
+    """The worker's build on each host, on this machine also where it is the manager's."""
     manager_path: str
     """The manager's build on this machine."""
     changed: tuple[str, ...]
@@ -82,11 +82,25 @@ class Builds:
         manager = await self._manager(app, worker, modes_enabled, realise=may_install)
         return Built(
             release=worker.release.digest,
-            worker_path=_path(worker.hosts[0]),
+            worker_paths=_paths(worker, manager),
             manager_path=_path(manager.hosts[0]),
             changed=worker.changed or manager.changed,
-            outcomes=(*worker.hosts, *(manager.hosts if manager is not worker else ())),
+            outcomes=(*worker.hosts, *(each for each in manager.hosts if each not in worker.hosts)),
         )
+
+    async def manager(self, app_path: str, hosts: Sequence[str], *, modes_enabled: Mode) -> str:
+        """The path of the manager's build on this machine, which is not made; hosts stay alone.
+
+        Raises:
+            NotInstalledError: It is missing.
+        """
+        app = App.at(Path(app_path))
+        role = Role.WORKER if THIS_MACHINE in hosts and needs_one_build(app) else Role.MANAGER
+        found = await self.install(
+            app, [THIS_MACHINE], role, modes_enabled=modes_enabled, realise=False
+        )
+        _raise_first(found)
+        return _path(found.hosts[0])
 
     async def install(
         self,
@@ -113,8 +127,10 @@ class Builds:
     async def _manager(
         self, app: App, worker: Installed, modes_enabled: Mode, *, realise: bool
     ) -> Installed:
-        if worker.hosts[0].host == THIS_MACHINE and needs_one_build(app):
-            return worker
+        if needs_one_build(app):
+            for outcome in worker.hosts:
+                if outcome.host == THIS_MACHINE:
+                    return evolve(worker, hosts=(outcome,))
         manager = await self.install(
             app, [THIS_MACHINE], Role.MANAGER, modes_enabled=modes_enabled, realise=realise
         )
@@ -130,6 +146,12 @@ def needs_one_build(app: App) -> bool:
 def _raise_first(installed: Installed) -> None:
     if installed.error is not None:
         raise installed.error
+
+
+def _paths(worker: Installed, manager: Installed) -> dict[str, str]:
+    """Where the worker's release is, which the manager's may be too."""
+    same = manager.hosts if manager.release == worker.release else ()
+    return {outcome.host: _path(outcome) for outcome in (*worker.hosts, *same)}
 
 
 def _path(outcome: HostOutcome) -> str:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,31 +12,19 @@ from attrs import frozen
 
 from agi_daemon.install.host_abilities import HostAbilities, HostFacts
 from agi_daemon.install.host_platform import HostPlatform
-from agi_daemon.install.on_host import SENT
+from agi_daemon.install.on_host import CHECK, COMPILE, CYTHONIZE, PROBE, REALISE
 from agi_daemon.install.release import Release, digest_of
 from agi_daemon.install.wheel_store import Wheel, WheelStore
+from agi_daemon.transport.host_program import answer_of, command, source_of
 from agi_daemon.transport.host_transport import Completed, HostTransport
-from agi_env.errors import AgiError, BuildFailedError, error_from
+from agi_env.errors import BuildFailedError
 
-_PACKAGE = "agi_daemon.install.on_host"
 _CHECK_DEADLINE_S = 60.0
 _REALISE_DEADLINE_S = 3600.0
 _REALISE_IDLE_S = 1000.0  # longer than the longest step of a build may be silent
 _COMPILE_MARGIN_S = 60.0
 _FETCH_DEADLINE_S = 600.0
 _LARGEST_WHEEL_BYTES = 512 * 1024 * 1024
-
-_START = """
-import json, sys
-stream = sys.stdin.buffer
-for name, source in json.loads(stream.readline()):
-    module = sys.modules[name] = type(sys)(name)
-    exec(compile(source, name, "exec"), module.__dict__)
-module.main(stream)
-"""
-
-_IN_THE_APP = {"APP_IMPORT_FAILED", "COMPILE_FAILED"}
-"""Errors of the app's own sources: where they are is the same on every host."""
 
 OnStep = Callable[[str, Mapping[str, Any]], None]
 
@@ -102,6 +87,15 @@ class CompileOrder:
     flags: tuple[str, ...]
     limit_s: float
 
+    def to_json(self) -> dict[str, Any]:
+        """What the host has to know to compile it."""
+        return {
+            "sources": self.sources.to_json(),
+            "package": self.package,
+            "flags": list(self.flags),
+            "limit_s": self.limit_s,
+        }
+
 
 @frozen
 class HostCheck:
@@ -140,8 +134,8 @@ class HostAgent:
         """
         request = {"offers": {offer.platform.key: offer.to_json() for offer in offers}}
         done = await self._transport.run(
-            _argv(self._transport.python),
-            stdin=self._prelude("check", request),
+            command(self._transport),
+            stdin=CHECK.prelude(self._transport, request),
             deadline_s=_CHECK_DEADLINE_S,
         )
         return _check_from(self._answer(done))
@@ -153,8 +147,8 @@ class HostAgent:
             AgiError: The host cannot be asked; the code says why.
         """
         done = await self._transport.run(
-            _argv(self._transport.python),
-            stdin=self._prelude("probe", {}),
+            command(self._transport),
+            stdin=PROBE.prelude(self._transport, {}),
             deadline_s=_CHECK_DEADLINE_S,
         )
         return HostAbilities.from_json(self._transport.host, self._answer(done))
@@ -178,8 +172,8 @@ class HostAgent:
         """
         request = {**order.to_json(), "shipped": [wheel.to_json() for wheel in missing]}
         done = await self._transport.run(
-            _argv(self._transport.python),
-            stdin=_stream(self._prelude("realise", request), missing, store),
+            command(self._transport),
+            stdin=_stream(REALISE.prelude(self._transport, request), missing, store),
             deadline_s=_REALISE_DEADLINE_S,
             idle_s=_REALISE_IDLE_S,
             on_line=lambda line: _tell(line, on_step),
@@ -202,17 +196,10 @@ class HostAgent:
             CompileFailedError: The sources do not compile; it names their line.
             AgiError: The host cannot be asked.
         """
-        request = {
-            "sources": order.sources.to_json(),
-            "package": order.package,
-            "python": str(python),
-            "program": _text("cythonize"),
-            "flags": list(order.flags),
-            "limit_s": order.limit_s,
-        }
+        request = {**order.to_json(), "python": str(python), "program": source_of(CYTHONIZE)}
         done = await self._transport.run(
-            _argv(self._transport.python),
-            stdin=_stream(self._prelude("compile", request), [order.sources], store),
+            command(self._transport),
+            stdin=_stream(COMPILE.prelude(self._transport, request), [order.sources], store),
             deadline_s=order.limit_s + _COMPILE_MARGIN_S,
             on_line=lambda line: _tell(line, on_step),
         )
@@ -229,33 +216,8 @@ class HostAgent:
             raise BuildFailedError(f"{wheel.filename} arrived damaged", where=host)
         return fetched
 
-    def _prelude(self, command: str, request: Mapping[str, Any]) -> bytes:
-        place = {"root": str(self._transport.root), "uv": self._transport.uv}
-        return _modules(command) + json.dumps({**place, **request}).encode() + b"\n"
-
     def _answer(self, done: Completed) -> dict[str, Any]:
-        host = self._transport.host
-        lines = done.stdout.splitlines()
-        if done.returncode or not lines:
-            raise BuildFailedError(_last_words(done), where=host, metadata={"host": host})
-        answer: dict[str, Any] = json.loads(lines[-1])
-        if "error" in answer:
-            raise _located(answer["error"], host)
-        return answer
-
-
-@cache
-def _modules(command: str) -> bytes:
-    sources = [(f"{_PACKAGE}.{name}", _text(name)) for name in SENT[command]]
-    return json.dumps(sources).encode() + b"\n"
-
-
-def _text(name: str) -> str:
-    return resources.files(_PACKAGE).joinpath(f"{name}.py").read_text()
-
-
-def _argv(python: str) -> list[str]:
-    return [python or sys.executable, "-I", "-S", "-c", _START]
+        return answer_of(done, self._transport.host, silent=BuildFailedError)
 
 
 async def _stream(
@@ -281,18 +243,3 @@ def _check_from(answer: Mapping[str, Any]) -> HostCheck:
         missing=tuple(map(Wheel.from_json, answer["missing"])),
         drift=answer["drift"],
     )
-
-
-def _located(error: Mapping[str, Any], host: str) -> AgiError:
-    facts = error["metadata"]
-    where = facts["where"] if error["code"] in _IN_THE_APP else _on(host, facts["where"])
-    return error_from(error["code"], {**facts, "where": where, "host": host})
-
-
-def _on(host: str, where: str) -> str:
-    return f"{host}:{where}" if where else host
-
-
-def _last_words(done: Completed) -> str:
-    lines = done.stderr.decode(errors="replace").strip().splitlines()
-    return f"Python ended with {done.returncode}: {lines[-1] if lines else 'it said nothing'}"

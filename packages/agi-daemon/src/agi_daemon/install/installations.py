@@ -120,8 +120,7 @@ class Installations:
         settings = snapshot.settings
         modes = settings.modes_enabled if request.modes_enabled is None else request.modes_enabled
         selection = for_mode(request.selection, _configured(settings), modes)
-        for host in selection.workers:
-            self._hosts.transport(host)
+        self._hosts.admit(selection.workers)
         installation = Installation(
             id=new_id(app.target),
             app=app.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 from agi_daemon.install.host_install import HostInstall
 from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress, Report
 from agi_daemon.install.release import ReleaseFiles, changed_inputs
-from agi_daemon.install.resolution import Resolver, Role
+from agi_daemon.install.resolution import Resolved, Resolver, Role
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.app import App
 from agi_env.errors import CompilerMissingError
@@ -26,6 +26,11 @@ class Installer:
     def __init__(self, state: Path) -> None:
         self.resolver = Resolver(state)
         self._releases = ReleaseFiles(state / "releases")
+
+    def changed_since_install(self, resolved: Resolved) -> tuple[str, ...]:
+        """What differs between a release and the one that was installed last."""
+        last = self._releases.load(resolved.app.name, resolved.role.value)
+        return changed_inputs(last, resolved.release)
 
     async def ensure(
         self,

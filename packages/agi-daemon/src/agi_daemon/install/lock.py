@@ -110,8 +110,7 @@ class LockFiles:
         Raises:
             LockFailedError: There is no solution, or the index cannot be reached.
         """
-        path = self._path(app, role, declarations)
-        kin = [self._path(app, other, declarations) for other in ROLES]
+        path, *kin = self._paths(app, role, declarations)
         text = None if upgrade else _first_kept([path, *kin], declarations.digest)
         if text is None:
             earlier = _text(path) or _text(lock_path(self._state, app, role))
@@ -123,9 +122,18 @@ class LockFiles:
         await self._keep(path, text)
         return self._parse(text)
 
-    def _path(self, app: str, role: str, declarations: Declarations) -> Path:
-        """Each set of extras has a lock of its own, so that modes in turn do not undo theirs."""
-        return lock_path(self._state, app, "+".join([role, *declarations.extras]))
+    def kept(self, app: str, role: str, declarations: Declarations) -> Lock | None:
+        """The lock for these declarations that is kept; None where one would have to be made."""
+        text = _first_kept(self._paths(app, role, declarations), declarations.digest)
+        return None if text is None else self._parse(text)
+
+    def _paths(self, app: str, role: str, declarations: Declarations) -> list[Path]:
+        """Where a lock is, and where one of another role that declares the same would be.
+
+        Each set of extras has a lock of its own, so that modes in turn do not undo theirs.
+        """
+        names = ["+".join([each, *declarations.extras]) for each in (role, *ROLES)]
+        return [lock_path(self._state, app, name) for name in names]
 
     async def _keep(self, path: Path, text: str) -> None:
         if _text(path) != text:

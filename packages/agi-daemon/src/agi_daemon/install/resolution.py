@@ -80,13 +80,19 @@ class Resolved:
 
 @frozen
 class _Sources:
+    modes: Mode
     app: tuple[SourceFile, ...]
     runtime: PureWheel
+    own_wheels: tuple[Wheel, Wheel]
     declared: Declarations
     verify: tuple[str, ...]
-    own: tuple[Wheel, Wheel]
     worker: Wheel | None
     """The wheel of the worker package alone, where that is to be compiled."""
+
+    @property
+    def tools(self) -> Declarations:
+        """What compiling takes; without the extras of the mode, for it is the same in all."""
+        return evolve(self.declared, extras=("cython",))
 
 
 class Resolver:
@@ -120,22 +126,29 @@ class Resolver:
             AppInvalidError: The declarations of the app cannot be read.
             DiskFullError: There is no room for a wheel or the lock.
         """
-        modes = modes_enabled if role is Role.WORKER else modes_enabled & ~_WORKERS_ONLY
+        modes = _staged(modes_enabled, role)
         async with self._turn[app.name]:
             sources = await asyncio.to_thread(self._read, app, modes, role)
             lock = await self._lock(app, role, sources, sources.declared, upgrade)
-            native = await self._native(app, role, sources, upgrade)
-        return Resolved(
-            app=app,
-            role=role,
-            modes=modes,
-            release=_release(sources, lock, modes, native),
-            lock=lock,
-            own_wheels=sources.own,
-            native=native,
-            verify=sources.verify,
-            requires_python=sources.declared.requires_python,
-        )
+            tools = None
+            if sources.worker is not None:
+                tools = await self._lock(app, role, sources, sources.tools, upgrade)
+        return _resolved(app, role, sources, lock, tools)
+
+    async def recall(self, app: App, *, modes_enabled: Mode, role: Role) -> Resolved | None:
+        """The release of the app's current sources, if its dependencies are locked already.
+
+        Raises:
+            AppInvalidError: The declarations of the app cannot be read.
+            DiskFullError: There is no room for a wheel.
+        """
+        modes = _staged(modes_enabled, role)
+        sources = await asyncio.to_thread(self._read, app, modes, role)
+        lock = self._locks.kept(app.name, role.value, sources.declared)
+        tools = self._locks.kept(app.name, role.value, sources.tools)
+        if lock is None or (sources.worker is not None and tools is None):
+            return None
+        return _resolved(app, role, sources, lock, tools)
 
     def offers(self, resolved: Resolved) -> list[BuildOrder]:
         """The builds of a release, for the platforms whose wheels are all stored."""
@@ -184,37 +197,30 @@ class Resolver:
     async def _lock(
         self, app: App, role: Role, sources: _Sources, declared: Declarations, upgrade: bool
     ) -> Lock:
-        runtime = self.store.path(sources.own[1])
         return await self._locks.ensure(
-            app.name, role.value, declared, runtime_wheel=runtime, upgrade=upgrade
+            app.name,
+            role.value,
+            declared,
+            runtime_wheel=self.store.path(sources.own_wheels[1]),
+            upgrade=upgrade,
         )
 
-    async def _native(
-        self, app: App, role: Role, sources: _Sources, upgrade: bool
-    ) -> NativeWorker | None:
-        if sources.worker is None:
-            return None
-        # Not the extras of the mode: what a package compiles to is the same in all of them.
-        declared = evolve(sources.declared, extras=("cython",))
-        tools = await self._lock(app, role, sources, declared, upgrade)
-        package = app.worker_source.name
-        return NativeWorker(package, sources.worker, tools, declared.requires_python)
-
     def _read(self, app: App, modes: Mode, role: Role) -> _Sources:
-        files = self._digests.packages(app.source)
-        runtime, worker, pure = runtime_wheel(self._digests), None, files
+        files, runtime = self._digests.packages(app.source), runtime_wheel(self._digests)
+        worker, pure = None, files
         if Mode.CYTHON in modes:
             inside = tuple(f for f in files if f.name.startswith(f"{app.worker_source.name}/"))
             pure = tuple(file for file in files if file not in inside)
             worker = app_wheel(app.target, inside, "worker_app").stored_in(self.store)
-        own = app_wheel(app.target, pure).stored_in(self.store)
+        own = app_wheel(app.target, pure)
         return _Sources(
+            modes=modes,
             app=files,
             runtime=runtime,
+            own_wheels=(own.stored_in(self.store), runtime.stored_in(self.store)),
+            worker=worker,
             declared=_declarations(app, modes, role),
             verify=("agi_env.runtime", *_modules(app, role)),
-            own=(own, runtime.stored_in(self.store)),
-            worker=worker,
         )
 
 
@@ -237,7 +243,34 @@ def _modules(app: App, role: Role) -> tuple[str, ...]:
     return (app.worker_module if role is Role.WORKER else app.manager_module,)
 
 
-def _release(sources: _Sources, lock: Lock, modes: Mode, native: NativeWorker | None) -> Release:
+def _staged(modes_enabled: Mode, role: Role) -> Mode:
+    """The bits that mean something to a role."""
+    return modes_enabled if role is Role.WORKER else modes_enabled & ~_WORKERS_ONLY
+
+
+def _resolved(app: App, role: Role, sources: _Sources, lock: Lock, tools: Lock | None) -> Resolved:
+    native = _native(app, sources, tools)
+    return Resolved(
+        app=app,
+        role=role,
+        modes=sources.modes,
+        release=_release(sources, lock, native),
+        lock=lock,
+        own_wheels=sources.own_wheels,
+        native=native,
+        verify=sources.verify,
+        requires_python=sources.declared.requires_python,
+    )
+
+
+def _native(app: App, sources: _Sources, tools: Lock | None) -> NativeWorker | None:
+    if sources.worker is None or tools is None:
+        return None
+    package, python = app.worker_source.name, sources.declared.requires_python
+    return NativeWorker(package, sources.worker, tools, python)
+
+
+def _release(sources: _Sources, lock: Lock, native: NativeWorker | None) -> Release:
     inputs = {f"app: src/{file.name}": file.digest for file in sources.app}
     if native is not None:
         inputs["compilers"] = digest_of([native.tools.digest, FLAGS])
@@ -247,7 +280,7 @@ def _release(sources: _Sources, lock: Lock, modes: Mode, native: NativeWorker | 
             "dependencies": lock.digest,
             "runtime": sources.runtime.digest,
             "python": sources.declared.requires_python,
-            "modes": str(int(modes & _NEEDS_BUILDING)),
+            "modes": str(int(sources.modes & _NEEDS_BUILDING)),
             "modules": digest_of(sources.verify),
         }
     )

@@ -37,7 +37,7 @@ class Modes:
         settings = snapshot.settings
         hosts = _hosts(selection, settings)
         for host in hosts:
-            self._hosts.transport(host)
+            self._hosts.record(host)
         known = await self._asked(hosts)
         situation = Situation(
             app=found.name,

@@ -6,23 +6,9 @@ machine.
 
 from __future__ import annotations
 
-from agi_daemon.planning.diff import Moved, PlanDiff, Reweighted, compare
 from agi_daemon.planning.lint import Finding, LintCode, lint_plan
+from agi_daemon.planning.outline import Outline
 from agi_daemon.planning.placement import Placement, place
-from agi_daemon.planning.plan_view import PlanView
-from agi_daemon.planning.slots import Slot, slot_names
+from agi_daemon.planning.slots import Slot
 
-__all__ = [
-    "Finding",
-    "LintCode",
-    "Moved",
-    "Placement",
-    "PlanDiff",
-    "PlanView",
-    "Reweighted",
-    "Slot",
-    "compare",
-    "lint_plan",
-    "place",
-    "slot_names",
-]
+__all__ = ["Finding", "LintCode", "Outline", "Placement", "Slot", "lint_plan", "place"]

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import attrs
 
-from agi_daemon.planning.plan_view import PlanView
+from agi_daemon.planning.outline import Outline
 
 FEW_PER_SLOT = 3
 """Partitions per slot below which the finish may stay far from the ideal one."""
@@ -43,7 +43,7 @@ class Finding:
     Attributes:
         code: What kind of thing it is.
         message: One line for a person, without a full stop.
-        suggestion: The edit that would mend it, as one line.
+        suggestion: The edit that would mend it, as one line; a command where there is one.
         numbers: What the message is based on, by name.
     """
 
@@ -53,120 +53,130 @@ class Finding:
     numbers: Mapping[str, float] = attrs.field(factory=dict)
 
 
-def lint_plan(plan: PlanView) -> tuple[Finding, ...]:
+def lint_plan(plan: Outline) -> tuple[Finding, ...]:
     """Everything doubtful about a plan, what invalidates it first; nothing for an empty one."""
-    if not plan.ids:
+    if not plan.partitions:
         return ()
     findings = (rule(plan) for rule in RULES)
     return tuple(finding for finding in findings if finding is not None)
 
 
-def _host_drained(plan: PlanView) -> Finding | None:
-    gone = {slot.index: slot.host for slot in plan.slots if slot.host in plan.drained}
-    stranded = sum(len(plan.held[index]) for index in gone)
-    if not stranded:
+def _host_drained(plan: Outline) -> Finding | None:
+    gone = [slot for slot in plan.slots if slot.host in plan.drained and slot.partition_count]
+    if not gone:
         return None
-    hosts = sorted({host for index, host in gone.items() if plan.held[index]})
+    stranded = sum(slot.partition_count for slot in gone)
+    hosts = sorted({slot.host for slot in gone})
+    without = " ".join(f"--without {host}" for host in hosts)
     return Finding(
         LintCode.HOST_DRAINED,
         f"{stranded} partitions are on drained hosts: {', '.join(hosts)}",
-        "rebalance without these hosts",
+        f"`agi plans rebalance {plan.name} {without}`",
         {"partitions": stranded, "hosts": len(hosts)},
     )
 
 
-def _settings_newer(plan: PlanView) -> Finding | None:
-    if plan.current_settings_digest in {"", plan.settings_digest}:
+def _settings_newer(plan: Outline) -> Finding | None:
+    if not plan.changes:
         return None
     return Finding(
         LintCode.SETTINGS_NEWER,
-        "the settings were changed after this plan was made",
-        "distribute again, or run with the settings that the plan was made from",
+        f"the settings were changed after this plan was made: {'; '.join(plan.changes)}",
+        f"`agi distribute {plan.app} --rebase {plan.name}` makes a new plan with its edits",
+        {"changes": len(plan.changes)},
     )
 
 
-def _too_few(plan: PlanView) -> Finding | None:
-    partitions, slots = len(plan.ids), len(plan.usable)
+def _too_few(plan: Outline) -> Finding | None:
+    partitions, places = plan.partitions, plan.executors
     excess = plan.finish / plan.ideal - 1 if plan.ideal else 0.0
-    if partitions >= slots and (partitions >= FEW_PER_SLOT * slots or excess <= TOLERATED):
+    if partitions >= places and (partitions >= FEW_PER_SLOT * places or excess <= TOLERATED):
         return None
+    pooled = places > len(plan.usable)
+    where = f"{places} executors of {len(plan.usable)} slots" if pooled else f"{places} slots"
     return Finding(
         LintCode.TOO_FEW_PARTITIONS,
-        f"{partitions} partitions on {slots} slots finish {excess:.0%} later than the ideal",
-        f"split the work into {WELL_PER_SLOT * slots} partitions or more",
-        {"partitions": partitions, "slots": slots, "excess": excess},
+        f"{partitions} partitions on {where} finish {excess:.0%} later than the ideal",
+        f"split the work into {WELL_PER_SLOT * places} partitions or more",
+        {"partitions": partitions, "slots": places, "excess": excess},
     )
 
 
-def _too_many(plan: PlanView) -> Finding | None:
-    partitions, slots = len(plan.ids), len(plan.usable)
-    if not slots or partitions <= MANY_PER_SLOT * slots:
+def _too_many(plan: Outline) -> Finding | None:
+    partitions, places = plan.partitions, plan.executors
+    most = MANY_PER_SLOT * places
+    if not places or partitions <= most:
         return None
-    most = MANY_PER_SLOT * slots
     return Finding(
         LintCode.TOO_MANY_PARTITIONS,
-        f"{partitions} partitions are {partitions / slots:.0f} for each of {slots} slots",
+        f"{partitions} partitions are {partitions / places:.0f} for each of {places} slots",
         f"group the work into {most} partitions or fewer",
-        {"partitions": partitions, "slots": slots, "most": most},
+        {"partitions": partitions, "slots": places, "most": most},
     )
 
 
-def _one_host(plan: PlanView) -> Finding | None:
+def _one_host(plan: Outline) -> Finding | None:
     hosts = {slot.host for slot in plan.usable}
-    used = {slot.host for slot in plan.slots if plan.held[slot.index]}
-    if len(hosts) < 2 or len(used) != 1 or len(plan.ids) < 2:
+    used = {slot.host for slot in plan.slots if slot.partition_count}
+    if len(hosts) < 2 or len(used) != 1 or plan.partitions < 2:
         return None
     return Finding(
         LintCode.ONE_HOST,
-        f"all {len(plan.ids)} partitions are on {min(used)}, of {len(hosts)} hosts",
-        "rebalance",
-        {"partitions": len(plan.ids), "hosts": len(hosts)},
+        f"all {plan.partitions} partitions are on {min(used)}, of {len(hosts)} hosts",
+        _rebalance(plan),
+        {"partitions": plan.partitions, "hosts": len(hosts)},
     )
 
 
-def _idle_slots(plan: PlanView) -> Finding | None:
-    idle = [plan.names[slot.index] for slot in plan.usable if not plan.held[slot.index]]
-    if not idle or len(plan.ids) < len(plan.usable):
+def _idle_slots(plan: Outline) -> Finding | None:
+    idle = [plan.names[slot.index] for slot in plan.usable if not slot.partition_count]
+    if not idle or plan.partitions < len(plan.usable):
         return None
     return Finding(
         LintCode.IDLE_SLOTS,
         f"{len(idle)} of {len(plan.usable)} slots have nothing to do, {idle[0]} first among them",
-        "rebalance, or give these slots to other work",
+        f"{_rebalance(plan)}, or give these slots to other work",
         {"idle": len(idle), "slots": len(plan.usable)},
     )
 
 
-def _long_partition(plan: PlanView) -> Finding | None:
+def _long_partition(plan: Outline) -> Finding | None:
     """Only where there are partitions for every slot: with fewer, each one is too long."""
-    if not plan.ideal or len(plan.ids) < len(plan.usable):
+    if not plan.ideal or plan.partitions < plan.executors:
         return None
-    heaviest = max(plan.weights)
-    time = heaviest / max(slot.speed for slot in plan.usable)
+    time = plan.heaviest / max(slot.pace for slot in plan.usable)
     if time <= plan.ideal * (1 + TOLERATED):
         return None
     parts = math.ceil(time / plan.ideal)
-    partition = plan.ids[list(plan.weights).index(heaviest)]
+    name = plan.heaviest_id
     return Finding(
         LintCode.LONG_PARTITION,
-        f"partition {partition} alone takes {time:.6g}, and all could be done in {plan.ideal:.6g}",
-        f"split partition {partition} into {parts} or more",
-        {"weight": heaviest, "time": time, "ideal": plan.ideal, "parts": parts},
+        f"partition {name} alone takes {time:.6g}, and all could be done in {plan.ideal:.6g}",
+        f"split partition {name} into {parts} or more",
+        {"weight": plan.heaviest, "time": time, "ideal": plan.ideal, "parts": parts},
     )
 
 
-def _unbalanced(plan: PlanView) -> Finding | None:
+def _unbalanced(plan: Outline) -> Finding | None:
     gap = plan.finish / plan.lower_bound - 1 if plan.lower_bound else 0.0
     if gap <= TOLERATED:
         return None
     return Finding(
         LintCode.UNBALANCED,
         f"the finish {plan.finish:.6g} is {gap:.0%} above the lower bound {plan.lower_bound:.6g}",
-        "rebalance",
+        _rebalance(plan),
         {"finish": plan.finish, "lower_bound": plan.lower_bound, "gap": gap},
     )
 
 
-RULES: tuple[Callable[[PlanView], Finding | None], ...] = (
+def _rebalance(plan: Outline) -> str:
+    """The command that places what is not pinned anew, after the pins where all are pinned."""
+    if plan.pinned == plan.partitions:
+        return f"`agi plans unpin {plan.name} --all`, then `agi plans rebalance {plan.name}`"
+    return f"`agi plans rebalance {plan.name}`"
+
+
+RULES: tuple[Callable[[Outline], Finding | None], ...] = (
     _host_drained,
     _settings_newer,
     _too_few,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
 
 from agi_daemon.apps.resolution import Resolution
+from agi_daemon.planning.named import Named
 from agi_daemon.transport.host_transport import Completed, HostTransport
 from agi_env.errors import AgiError, HostCommandTimeoutError, PartitionsFailedError, error_from
-from agi_env.runtime.partitions import Partition
+from agi_env.runtime.partition_block import PartitionBlock
 
 DEADLINE_S = 120.0
 """Seconds that an app has to name its partitions."""
@@ -19,9 +20,7 @@ MOST_BYTES = 512 * 1024 * 1024
 """What the names, labels, weights and payloads of all partitions may amount to as JSON."""
 
 
-async def name_partitions(
-    transport: HostTransport, build: str, resolution: Resolution
-) -> list[Partition]:
+async def name_partitions(transport: HostTransport, build: str, resolution: Resolution) -> Named:
     """The partitions that the app's manager side names for these arguments.
 
     Args:
@@ -56,11 +55,11 @@ async def name_partitions(
         ) from error
     if completed.returncode != 0:
         raise _failure(completed, resolution.app)
-    return [_partition(json.loads(line)) for line in completed.stdout.splitlines()]
+    return await asyncio.to_thread(_named, completed.stdout)
 
 
-def _partition(facts: dict[str, Any]) -> Partition:
-    return Partition(facts["id"], facts["label"], facts["weight"], facts["payload"])
+def _named(output: bytes) -> Named:
+    return Named([PartitionBlock.from_line(line) for line in output.splitlines()])
 
 
 def _failure(completed: Completed, app: str) -> AgiError:

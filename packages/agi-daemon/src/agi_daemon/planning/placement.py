@@ -30,10 +30,15 @@ class Placement:
             exclusions, can finish.
     """
 
-    assignment: tuple[int, ...]
+    assignment: Sequence[int]
     loads: tuple[float, ...]
     finish: float
     lower_bound: float
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """How many partitions each slot has, by its index; slots that have none are left out."""
+        return Counter(self.assignment)
 
     @property
     def gap(self) -> float:

@@ -1,66 +1,61 @@
-"""The view of a plan that lint and differences look at."""
+"""A plan revision as far as differences of two plans look at it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import cached_property
+import sqlite3
+from array import array
+from collections.abc import Mapping, Sequence, Set
 
 import attrs
 
-from agi_daemon.planning.slots import Slot, slot_names
+from agi_cluster.model.plan import Plan
+from agi_daemon.planning import partition_store, place_store
+from agi_daemon.planning.named import Named
+from agi_env.runtime.partition_block import ids_of
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class PlanView:
-    """What there is to know about one plan revision and about what became of its surroundings.
+    """Who is where.
 
     Attributes:
+        name: The revision.
         ids: The id of every partition; no id occurs twice.
         weights: Their weights, in the same order.
-        slots: The slots of the plan's selection.
         assignment: The index of the slot of every partition, in the same order.
-        lower_bound: A time before which no placement can finish; 0.0 when it is not known.
-        drained: Hosts that get no work any more.
-        settings_digest: The settings that the plan was made from.
-        current_settings_digest: The settings as they are now; empty when they are not known.
+        names: ``host/rank`` for every slot, by its index.
+        pins: The positions of those that are pinned.
+        finish: When the last slot is done.
     """
 
+    name: str = ""
     ids: Sequence[str]
     weights: Sequence[float]
-    slots: Sequence[Slot]
     assignment: Sequence[int]
-    lower_bound: float = 0.0
-    drained: frozenset[str] = frozenset()
-    settings_digest: str = ""
-    current_settings_digest: str = ""
+    names: Mapping[int, str]
+    pins: Set[int] = frozenset()
+    finish: float = 0.0
 
-    @cached_property
-    def usable(self) -> list[Slot]:
-        """Slots on hosts that are not drained."""
-        return [slot for slot in self.slots if slot.host not in self.drained]
+    @classmethod
+    def read(cls, connection: sqlite3.Connection, plan: Plan) -> PlanView:
+        """The view of a revision in the store."""
+        return cls(
+            name=plan.name,
+            ids=list(partition_store.ids(connection, plan.id)),
+            weights=partition_store.weights(connection, plan.id),
+            assignment=place_store.slots(connection, plan.id, plan.revision),
+            names=plan.slot_names,
+            pins=frozenset(place_store.pins(connection, plan.id, plan.revision)),
+            finish=plan.predicted_finish,
+        )
 
-    @cached_property
-    def held(self) -> dict[int, list[float]]:
-        """Weights on each slot, by its index; every slot has an entry."""
-        held: dict[int, list[float]] = {slot.index: [] for slot in self.slots}
-        for index, weight in zip(self.assignment, self.weights, strict=True):
-            held[index].append(weight)
-        return held
+    @classmethod
+    def named(cls, named: Named) -> PlanView:
+        """What an app named, placed nowhere in particular."""
+        ids = [name for block in named.blocks for name in ids_of(block.columns)]
+        nowhere = array("I", bytes(4 * len(ids)))
+        return cls(ids=ids, weights=named.weights, assignment=nowhere, names={0: ""})
 
-    @cached_property
-    def finish(self) -> float:
-        """When the last slot is done, in units of weight at speed 1."""
-        ends = (math.fsum(self.held[slot.index]) / slot.speed for slot in self.slots)
-        return max(ends, default=0.0)
-
-    @cached_property
-    def ideal(self) -> float:
-        """Finish of the usable slots if partitions could be cut at will."""
-        speed = sum(slot.speed for slot in self.usable)
-        return sum(self.weights) / speed if speed else 0.0
-
-    @cached_property
-    def names(self) -> dict[int, str]:
-        """``host/n`` for every slot, by its index."""
-        return slot_names(self.slots)
+    def place(self, position: int) -> tuple[str, bool]:
+        """The name of a partition's slot, and whether it is pinned there."""
+        return self.names[self.assignment[position]], position in self.pins

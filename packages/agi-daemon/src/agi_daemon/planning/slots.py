@@ -43,14 +43,6 @@ class Slot:
             )
 
 
-def slot_names(slots: Iterable[Slot]) -> dict[int, str]:
-    """Name every slot ``host/n``, its rank among the slots of its host, by its index.
-
-    The name means the same in two plans whose hosts differ; the index does not.
-    """
-    return {slot.index: f"{slot.host}/{rank}" for slot, rank in _ranked(slots)}
-
-
 def spread_over_hosts(slots: Iterable[Slot]) -> list[Slot]:
     """First the first slot of every host, then the second of every host, and so on.
 

@@ -106,21 +106,25 @@ def _partition(
         slot=place.slot,
     )
     if kind == "partition_moved":
-        return evolve(known, slot=int(entry["to_slot"]), state=PartitionState.WAITING)
-    known = evolve(known, slot=int(entry["slot"]), attempts=int(entry["attempt"]))
+        target = int(entry["to_slot"])
+        because = "" if target == place.slot else str(entry.get("reason", ""))
+        waiting = PartitionState.WAITING
+        return evolve(known, slot=target, state=waiting, moved_because=because)
+    where: dict[str, Any] = {"slot": int(entry["slot"]), "attempts": int(entry["attempt"])}
     if kind == "partition_started":
         begun = datetime.fromtimestamp(float(entry["t"]), tz=UTC)
-        return evolve(known, state=PartitionState.RUNNING, start_time=begun)
+        return evolve(known, **where, state=PartitionState.RUNNING, start_time=begun)
     if kind == "partition_finished":
         return evolve(
             known,
+            **where,
             state=PartitionState.SUCCEEDED,
             seconds=float(entry["seconds"]),
             cpu_seconds=float(entry["cpu_seconds"]),
             error=None,
             traceback="",
         )
-    return _failed(known, entry)
+    return _failed(evolve(known, **where), entry)
 
 
 def _failed(known: RunPartition, entry: Mapping[str, Any]) -> RunPartition:
@@ -155,9 +159,12 @@ def _moved(
     partition: RunPartition | None,
 ) -> Run:
     if partition is not None:
-        run = evolve(run, progress=_progress(run.progress, earlier, partition))
-        if kind == "partition_finished":
-            run = evolve(run, slots=_slots(run.slots, partition))
+        done = kind == "partition_finished"
+        run = evolve(
+            run,
+            progress=_progress(run.progress, earlier, partition),
+            slots=_slots(run.slots, partition) if done else run.slots,
+        )
     elif kind == "runner_started":
         begun = run.start_time or datetime.fromtimestamp(float(entry["t"]), tz=UTC)
         lost = evolve(run.progress, running=0)
@@ -212,6 +219,7 @@ def _slots(slots: tuple[RunSlot, ...], partition: RunPartition) -> tuple[RunSlot
             partitions=slot.partitions + 1,
             busy_seconds=slot.busy_seconds + partition.seconds,
             cpu_seconds=slot.cpu_seconds + partition.cpu_seconds,
+            weight=slot.weight + partition.weight,
         )
         if slot.index == partition.slot
         else slot

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_directory import place_of
+from agi_daemon.runs.standby import Standby
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
 from agi_env.runtime.cluster_keys import ClusterKeys
 
 _MOST_IN_ONE_BATCH = 500
-_IN_QUICK_SUCCESSION = 20
-_REST_S = 0.02
-"""One record costs the daemon as much as a hundred together. So when so many batches have followed
-each other within this time, those after them are gathered for as long; a short run never is."""
 _MAY_PASS = (InternalError, OutOfTimeError)
 """Refusals of a far side whose supervisor was killed or held up before it could say a word."""
 
@@ -62,13 +58,9 @@ class Attachment:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2 * _MOST_IN_ONE_BATCH)
         reader = asyncio.create_task(_pump(self._channel, queue), name="attachment reader")
         try:
-            open_, quick = True, 0
+            open_ = True
             while open_:
-                idle_since = time.monotonic()
                 lines = [await queue.get()]
-                quick = quick + 1 if time.monotonic() - idle_since < _REST_S else 0
-                if quick > _IN_QUICK_SUCCESSION:
-                    await asyncio.sleep(_REST_S)
                 while len(lines) < _MOST_IN_ONE_BATCH and not queue.empty():
                     lines.append(queue.get_nowait())
                 open_ = lines[-1] is not None
@@ -107,7 +99,11 @@ class Attachment:
 
 @asynccontextmanager
 async def attached(
-    transport: HostTransport, record: RunRecord, epoch: int, keys: ClusterKeys | None = None
+    transport: HostTransport,
+    record: RunRecord,
+    epoch: int,
+    keys: ClusterKeys | None,
+    standby: Standby,
 ) -> AsyncIterator[Attachment]:
     """Join the run's runner, or start one in this epoch.
 
@@ -116,11 +112,9 @@ async def attached(
         record: The run; records up to its ``journal_seq`` are not sent again.
         epoch: Higher than that of any earlier start.
         keys: Those of the run, for a runner in a cluster mode.
+        standby: What may have an attach waiting there.
     """
-    argv = [
-        f"{record.build}/bin/python",
-        "-m",
-        "agi_env.runtime.attach",
+    arguments = [
         str(place_of(transport, record.run.id)),
         "--epoch",
         str(epoch),
@@ -128,7 +122,8 @@ async def attached(
         str(record.journal_seq),
         *(["--keys"] if keys else []),
     ]
-    async with await transport.open_channel(argv) as channel:
+    python = record.python_on(transport.host)
+    async with await standby.channel(transport, python, arguments) as channel:
         if keys:
             await channel.send(keys.to_line())
         yield Attachment(channel)

@@ -14,6 +14,7 @@ from agi_env.runtime.port_range import PortRange
 from agi_env.scheduler_address import SchedulerAddress
 
 SHORTEST_LEASE = 0.5
+_LEASES_OF_PATIENCE = 2
 DASHBOARD_PORTS = "24600-24699"
 
 
@@ -29,6 +30,11 @@ class ClusterSettings:
     """The ports of which Dask's dashboard takes one, on the scheduler's loopback; empty: none."""
     lease: float = LEASE_S
     """Seconds without a word after which a worker has lost its slot."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a runner's host may be out of reach before the runner is moved."""
+        return _LEASES_OF_PATIENCE * self.lease
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> ClusterSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
@@ -11,12 +12,14 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from agi_cluster.model.plan import Plan
+from agi_cluster.model.requests import CreatePlan, StalePlan
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
-from agi_daemon.install.builds import Builds
+from agi_daemon.install.builds import Builds, Built
 from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.planning.plans import Plans
@@ -25,11 +28,15 @@ from agi_daemon.runs.absorb import named_after
 from agi_daemon.runs.attachment import Attachment, attached
 from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.runs.journal_copy import JournalCopy, keeping_requests
+from agi_daemon.runs.journal_restored import restored
 from agi_daemon.runs.leases import CoreLeases, Demand
+from agi_daemon.runs.meeting import meeting_host, successor
 from agi_daemon.runs.next_step import Step, next_step
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_keys import RunKeys
-from agi_daemon.runs.workers import Workers
+from agi_daemon.runs.shared_path import require_share
+from agi_daemon.runs.standby import Standby
+from agi_daemon.runs.workers import OUT_OF_REACH, REACH_PAUSE_S, Workers
 from agi_daemon.store.store import Store
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
 from agi_env.runtime.cluster_keys import ClusterKeys
@@ -65,6 +72,8 @@ class RunDriver:
         self._parts = parts
         self._record = record
         self._broken_lines = 0
+        self._unreached_since: float | None = None
+        self._standby = Standby()
         # A future and no event: waiting for it takes no task, and thousands of queued runs wait.
         self._stop_asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if record.run.target is RunState.CANCELLED:
@@ -83,6 +92,7 @@ class RunDriver:
                 _log.info("step", run=run.id, step=step.name, state=run.state.value)
                 await self._take(step)
         finally:
+            await self._standby.close()
             if self._record.run.state.settled:
                 self._parts.keys.forget(self._record.run.id)
                 self._parts.leases.release(self._record.run.id)
@@ -116,38 +126,52 @@ class RunDriver:
 
     async def _install(self) -> None:
         record = self._record
-        ensuring = asyncio.create_task(
-            self._parts.builds.ensure(
-                record.resolution.app_path,
-                record.resolution.hosts,
-                modes_enabled=record.resolution.modes_enabled,
-                may_install=not record.no_install,
-            ),
-            name=f"build for {record.run.id}",
-        )
+        ensuring = asyncio.create_task(self._prepared(), name=f"build for {record.run.id}")
         if not await self._unless_stopped(ensuring):
             return
         built = ensuring.result()
         run = evolve(record.run, release=built.release, installed=built.summary)
         self._record = evolve(
-            self._record, run=run, build=built.worker_path, manager_build=built.manager_path
+            self._record,
+            run=run,
+            builds=dict(built.worker_paths),
+            manager_build=built.manager_path,
         )
         data = {"release": built.release, "unchanged": built.unchanged, "what": built.summary}
         await self._move(RunState.PLANNING, [Fact(kind="installed", data=data)])
 
+    async def _prepared(self) -> Built:
+        """The builds on all hosts, once those of a cluster were seen to share one folder.
+
+        Raises:
+            ShareError: It is missing, read-only, local, stale or another one somewhere.
+            AgiError: A build cannot be had.
+        """
+        resolution = self._record.resolution
+        building = asyncio.create_task(
+            self._parts.builds.ensure(
+                resolution.app_path,
+                resolution.hosts,
+                modes_enabled=resolution.modes_enabled,
+                may_install=not self._record.no_install,
+            ),
+            name=f"release for {self._record.run.id}",
+        )
+        try:
+            await require_share(resolution, self._parts.hosts.transport)
+            return await building
+        finally:
+            building.cancel()
+            await asyncio.gather(building, return_exceptions=True)
+
     async def _plan(self) -> None:
         record = self._record
-        if record.run.plan:
-            content = self._parts.plans.content(record.run.plan)
-        else:
-            making = asyncio.create_task(
-                self._parts.plans.make(record.resolution, record.manager_build),
-                name=f"plan for {record.run.id}",
-            )
-            if not await self._unless_stopped(making):
-                return
-            content = making.result()
-        plan = content.plan
+        home = self._parts.hosts.transport(record.runner_host)
+        self._standby.prepare(home, record.python_on(home.host))
+        planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
+        if not await self._unless_stopped(planning):
+            return
+        plan = planning.result()
         run = evolve(
             record.run,
             plan=plan.name,
@@ -156,45 +180,109 @@ class RunDriver:
             progress=RunProgress(total=plan.partition_count, weight_total=plan.total_weight),
         )
         self._record = evolve(self._record, run=run)
-        data = {"plan": plan.name, "partitions": plan.partition_count}
+        data = {"plan": plan.name, "partitions": plan.partition_count, "change": plan.change}
         await self._move(RunState.STARTING, [Fact(kind="planned", data=data)])
 
+    async def _planned(self, record: RunRecord) -> Plan:
+        """The plan to execute: the one that was named, a new one, or a new one with its edits."""
+        plans, resolution, build = self._parts.plans, record.resolution, record.manager_build
+        call = record.call or CreatePlan(app=resolution.app)
+        if record.run.plan and record.stale_plan is not StalePlan.REBASE:
+            return await plans.confirm(record.run.plan, resolution, build, record.stale_plan)
+        return await plans.make(evolve(call, rebase=record.run.plan), resolution, build)
+
     async def _start(self) -> None:
-        transport = self._parts.hosts.transport(self._record.resolution.runner_host)
-        place = str(run_directory.place_of(transport, self._record.run.id))
-        paths = evolve(self._record.run.paths, run_directory=place)
-        self._record = evolve(self._record, run=evolve(self._record.run, paths=paths))
-        for host in self._record.resolution.hosts:
-            await run_directory.write(
-                self._parts.hosts.transport(host),
-                self._record,
-                self._content(),
-                self._parts.cluster,
+        """Write the run's directories; after a move, only the new runner's, with the journal."""
+        transports = self._parts.hosts.transport
+        try:
+            meeting = await meeting_host(self._record, transports)
+            home = transports(self._record.runner_host)
+            paths = evolve(
+                self._record.run.paths,
+                run_directory=str(run_directory.place_of(home, self._record.run.id)),
             )
+            run = evolve(self._record.run, paths=paths)
+            self._record = evolve(self._record, run=run, meeting_host=meeting)
+            await self._write_directories()
+        except OUT_OF_REACH as error:
+            if not self._record.moved_to:
+                raise
+            await self._move_runner(error)
+            return
         await self._move(RunState.RUNNING, [])
+
+    async def _write_directories(self) -> None:
+        record, cluster, content = self._record, self._parts.cluster, self._content()
+        hosts = record.resolution.hosts
+        if record.moved_to:
+            hosts = (record.moved_to,)
+            journal = restored(self._parts.events.every(record.subject))
+            home = self._parts.hosts.transport(record.moved_to)
+            await run_directory.write_journal(home, record, journal)
+        writing = [
+            run_directory.write(self._parts.hosts.transport(host), record, content, cluster)
+            for host in hosts
+        ]
+        for outcome in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _follow(self) -> None:
         """Persist a higher epoch, then join or start the runner in it and copy its journal."""
         record = self._record
-        transport = self._parts.hosts.transport(record.resolution.runner_host)
+        transport = self._parts.hosts.transport(record.runner_host)
         content = self._content()
         copy = JournalCopy(self._parts.store, self._parts.events, content, record.run.id)
         epoch = record.epoch + 1
         self._record = evolve(record, epoch=epoch)
         await self._save([])
         keys = await self._keys()
-        async with (
-            attached(transport, self._record, epoch, keys) as line,
-            self._workers(keys, line) as workers,
-        ):
-            stopper = asyncio.create_task(self._pass_on_stop(line), name="cancel of a run")
-            try:
-                await self._copy(line, copy, workers)
-            finally:
-                stopper.cancel()
-                await asyncio.gather(stopper, return_exceptions=True)
+        try:
+            async with (
+                attached(transport, self._record, epoch, keys, self._standby) as line,
+                self._workers(keys, line) as workers,
+            ):
+                await self._listen(line, copy, workers)
+        except OUT_OF_REACH as error:
+            await self._out_of_reach(error)
+            return
         if not self._record.run.state.settled:
             await self._after_a_loss(line)
+
+    async def _listen(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
+        stopper = asyncio.create_task(self._pass_on_stop(line), name="cancel of a run")
+        try:
+            await self._copy(line, copy, workers)
+        finally:
+            stopper.cancel()
+            await asyncio.gather(stopper, return_exceptions=True)
+
+    async def _out_of_reach(self, error: AgiError) -> None:
+        """The runner's host does not answer, which says nothing about the runner: wait, then move.
+
+        A runner that lives on there finds a later epoch in the work area, and ends.
+        """
+        now = time.monotonic()
+        if self._unreached_since is None:
+            self._unreached_since = now
+            _log.warning("runner out of reach", run=self._record.run.id, reason=error.what)
+            facts = {"host": self._record.runner_host, "reason": error.what}
+            await self._save([Fact(kind="runner_out_of_reach", data=facts)])
+        if now - self._unreached_since >= self._parts.cluster.patience:
+            await self._move_runner(error)
+        else:
+            await asyncio.sleep(min(REACH_PAUSE_S, self._parts.cluster.patience / 4))
+
+    async def _move_runner(self, error: AgiError) -> None:
+        """Choose the host that has the runner from now on."""
+        record = self._record
+        lost, chosen = record.runner_host, successor(record)
+        if chosen is None:
+            raise error
+        self._unreached_since = None
+        self._record = evolve(record, moved_to=chosen, scheduler=None)
+        data = {"from": lost, "to": chosen, "reason": error.what}
+        await self._move(RunState.STARTING, [Fact(kind="runner_moved", data=data, verbosity=0)])
 
     async def _keys(self) -> ClusterKeys | None:
         if not self._record.resolution.clustered:
@@ -228,6 +316,7 @@ class RunDriver:
 
     async def _copy(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
         async for records in line.batches():
+            self._unreached_since = None
             result = await self._result_of(records)
             self._record = await copy.take(self._record, records, result)
             if workers is not None:
@@ -241,7 +330,7 @@ class RunDriver:
         paths = [each["path"] for each in records if each["kind"] == "published"]
         if not paths:
             return self._record.run.result
-        transport = self._parts.hosts.transport(self._record.resolution.runner_host)
+        transport = self._parts.hosts.transport(self._record.runner_host)
         published = evolve(self._record.run.paths, published=paths[-1])
         run = evolve(self._record.run, paths=published)
         return await run_directory.read_result(transport, evolve(self._record, run=run))

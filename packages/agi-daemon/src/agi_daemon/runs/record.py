@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from agi_cluster.model.requests import CreatePlan, StalePlan
 from agi_cluster.model.run import Run, RunState
 from agi_daemon.apps.resolution import Resolution
 
@@ -27,8 +28,12 @@ class RunRecord:
     resolution: Resolution
     """What the call meant when it was accepted: settings, arguments, slots."""
     no_install: bool = False
-    build: str = ""
-    """The build's path on the runner's host, once it is there."""
+    call: CreatePlan | None = None
+    """What the call said itself of its plan; None in runs of earlier versions."""
+    stale_plan: StalePlan | None = None
+    """What to do where the plan that was named is not up to date."""
+    builds: dict[str, str] = field(factory=dict)
+    """The path of the worker's build on each host, once it is there."""
     manager_build: str = ""
     """The path, on this machine, of the build that names the partitions."""
     epoch: int = 0
@@ -37,6 +42,10 @@ class RunRecord:
     """The last record of the journal that was copied."""
     fruitless_starts: int = 0
     """Starts of the runner in a row that brought no partition further."""
+    moved_to: str = ""
+    """The host that has the runner since the chosen one was lost; empty while it is not."""
+    meeting_host: str = ""
+    """The address at which the workers reach the runner's host; set when the run is started."""
     scheduler: SchedulerPlace | None = None
     """Where the living runner's scheduler is; None in local modes and before it listens."""
     cancel_grace: float | None = None
@@ -46,6 +55,15 @@ class RunRecord:
     def subject(self) -> str:
         """The name under which its events are numbered."""
         return f"runs/{self.run.id}"
+
+    @property
+    def runner_host(self) -> str:
+        """The host that has the runner."""
+        return self.moved_to or self.resolution.runner_host
+
+    def python_on(self, host: str) -> str:
+        """The interpreter of the run's build on one of its hosts."""
+        return f"{self.builds[host]}/bin/python"
 
     def moved(self, state: RunState) -> RunRecord:
         """The record in another state."""

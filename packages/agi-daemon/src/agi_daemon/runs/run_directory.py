@@ -1,9 +1,10 @@
-"""A run's directory on the host of its runner: whole spec, whole plan, journal, logs."""
+"""A run's directories: whole spec, plan and journal with its runner, the spec with its workers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.transport.host_transport import HostTransport
+from agi_env.runtime.journal import JOURNAL_FILE
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 
 _DEADLINE_S = 30.0
@@ -25,13 +27,18 @@ def place_of(transport: HostTransport, run_id: str) -> PurePosixPath:
 async def write(
     transport: HostTransport, record: RunRecord, content: PlanContent, cluster: ClusterSettings
 ) -> None:
-    """Write spec and plan; doing it again writes the same bytes."""
-    files = {
-        SPEC_FILE: spec_of(record, cluster).to_json().encode(),
-        PLAN_FILE: plan_of(content).to_json().encode(),
-    }
+    """Write the spec, and on the runner's host the plan; again, the same bytes are written."""
+    files = {SPEC_FILE: spec_of(record, transport.host, cluster).to_json().encode()}
+    if transport.host == record.runner_host:
+        files[PLAN_FILE] = plan_of(content).to_json().encode()
     place = place_of(transport, record.run.id)
     await transport.write_files(place, files, deadline_s=_DEADLINE_S)
+
+
+async def write_journal(transport: HostTransport, record: RunRecord, journal: bytes) -> None:
+    """Give a runner what an earlier one on another host has done, before it starts."""
+    place = place_of(transport, record.run.id)
+    await transport.write_files(place, {JOURNAL_FILE: journal}, deadline_s=_DEADLINE_S)
 
 
 async def read_result(transport: HostTransport, record: RunRecord) -> Any:
@@ -47,7 +54,7 @@ async def read_logs(
     transport: HostTransport, record: RunRecord, file: str
 ) -> AsyncIterator[tuple[str, str]]:
     """Yield the text of the run's logs, or of one of them, each piece with its file's name."""
-    argv = [f"{record.build}/bin/python", "-m", "agi_env.runtime.logs"]
+    argv = [record.python_on(transport.host), "-m", "agi_env.runtime.logs"]
     argv += [str(place_of(transport, record.run.id)), *([file] if file else [])]
     async with await transport.open_channel(argv) as channel:
         async for line in channel.lines():
@@ -55,10 +62,11 @@ async def read_logs(
             yield piece["file"], piece["text"]
 
 
-def spec_of(record: RunRecord, cluster: ClusterSettings) -> RunSpec:
-    """What the runner is told."""
+def spec_of(record: RunRecord, host: str, cluster: ClusterSettings) -> RunSpec:
+    """What the runner, or a worker, is told on one of the run's hosts."""
     run, resolution = record.run, record.resolution
-    meeting = cluster.spec(resolution.scheduler) if resolution.clustered else None
+    place = replace(resolution.scheduler, host=record.meeting_host or resolution.scheduler.host)
+    meeting = cluster.spec(place) if resolution.clustered else None
     return RunSpec(
         run_id=run.id,
         app=run.app,
@@ -68,7 +76,7 @@ def spec_of(record: RunRecord, cluster: ClusterSettings) -> RunSpec:
         args=resolution.args,
         data_in=resolution.data_in,
         data_out=resolution.data_out,
-        build=record.build,
+        build=record.builds[host],
         release=run.release,
         plan_digest=run.plan_digest,
         slots=resolution.slots,

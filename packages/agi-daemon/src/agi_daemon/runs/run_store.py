@@ -60,6 +60,15 @@ def find_run(connection: sqlite3.Connection, run_id: str) -> Run:
     return _whole(row["run"], row["result"])
 
 
+def is_settled(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Whether the run of this id has come to its end.
+
+    Raises:
+        RunNotFoundError: There is none.
+    """
+    return bool(_row(connection, "settled", run_id)["settled"])
+
+
 def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:
     """All runs that are not settled, oldest first."""
     sql = "SELECT run, result, body FROM runs WHERE NOT settled ORDER BY number"

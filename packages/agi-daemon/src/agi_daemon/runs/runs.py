@@ -11,18 +11,18 @@ from attrs import evolve
 from agi_cluster.model.event import Event
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import PlannedPartition
-from agi_cluster.model.requests import StartRun
+from agi_cluster.model.requests import CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.snippet import SNIPPET_API
 from agi_daemon.apps.devices import with_devices
 from agi_daemon.apps.registry import Apps
-from agi_daemon.apps.resolution import Resolution, resolve
+from agi_daemon.apps.resolution import resolve
 from agi_daemon.completion import completed
 from agi_daemon.events import Fact
 from agi_daemon.planning import plan_store
-from agi_daemon.planning.plans import plan_reference
 from agi_daemon.resource_id import new_id
 from agi_daemon.runs import run_directory, run_store
+from agi_daemon.runs.chosen_plan import ChosenPlan
 from agi_daemon.runs.driver import DEFAULT_GRACE_S, Parts
 from agi_daemon.runs.journal_copy import keeping_requests
 from agi_daemon.runs.reconciler import Reconciler
@@ -31,7 +31,7 @@ from agi_daemon.snippets.staleness import differences_since
 from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
 from agi_env.app import full_name
-from agi_env.errors import PlanStaleError, RequestInvalidError
+from agi_env.errors import AgiError, HostError, RequestInvalidError
 from agi_env.settings import Settings
 
 
@@ -91,11 +91,9 @@ class Runs:
         start = int(pages.position_of(page_token, record.subject) or 0)
         if not record.run.plan:
             return Page(items=())
-        plan_id, revision = plan_reference(record.run.plan)
+        plan = await self._parts.plans.get_plan(record.run.plan)
         planned = self._parts.store.read(
-            lambda db: plan_store.page_of_partitions(
-                db, plan_id, revision, start=start, limit=limit + 1
-            )
+            lambda db: plan_store.page_of_partitions(db, plan, start=start, limit=limit + 1)
         )
         more = planned[limit:]
         ids = [each.id for each in planned[:limit]]
@@ -118,7 +116,9 @@ class Runs:
         events = self._parts.events.follow(
             record.subject,
             after=after_sequence,
-            until=lambda: self._run(record.run.id).state.settled,
+            until=lambda: self._parts.store.read(
+                lambda db: run_store.is_settled(db, record.run.id)
+            ),
         )
         async for event in events:
             sequence = max(sequence, event.sequence)
@@ -154,24 +154,36 @@ class Runs:
         record = self._record(name)
         if not record.run.paths.run_directory:
             return
-        transport = self._parts.hosts.transport(record.resolution.runner_host)
-        async for piece in run_directory.read_logs(transport, record, file):
-            yield piece
+        unheard: AgiError | None = None
+        for host in dict.fromkeys((record.runner_host, *record.builds)):
+            try:
+                transport = self._parts.hosts.transport(host)
+                async for piece in run_directory.read_logs(transport, record, file):
+                    yield piece
+            except HostError as error:  # the others' logs are worth as much
+                unheard = error
+        if unheard is not None:
+            raise unheard
 
     async def _ordered(self, request: StartRun, *, dry_run: bool) -> RunRecord:
         """The run that a request amounts to, not stored yet."""
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
+        chosen = await self._chosen(request)
+        asked = chosen.asked(request) if chosen else request
         resolution = resolve(
             app,
             snapshot.settings,
             cores_of=self._parts.hosts.cores,
-            selection=request.selection,
-            mode=request.mode,
-            args=request.args,
-            verbose=request.verbose,
+            selection=asked.selection,
+            mode=asked.mode,
+            args=asked.args,
+            verbose=asked.verbose,
         )
-        for host in resolution.hosts:
-            self._parts.hosts.transport(host)
+        warnings = self._warnings(request, snapshot.settings)
+        if chosen:
+            resolution, more = chosen.fitting(request, resolution)
+            warnings += more
+        self._parts.hosts.admit(resolution.hosts)
         resolution = await with_devices(resolution, self._parts.abilities)
         run = Run(
             id=new_id(app.target),
@@ -179,37 +191,28 @@ class Runs:
             mode=resolution.mode,
             state=RunState.QUEUED,
             create_time=datetime.now(UTC),
-            plan=self._checked_plan(request.plan, resolution),
-            warnings=self._warnings(request, snapshot.settings),
+            plan=chosen.plan.name if chosen else "",
+            warnings=warnings,
             args=resolution.args,
             verbose=resolution.verbose,
         )
-        return RunRecord(number=0, run=run, resolution=resolution, no_install=request.no_install)
+        call = CreatePlan(app=app.name, selection=asked.selection, mode=asked.mode, args=asked.args)
+        return RunRecord(
+            number=0,
+            run=run,
+            resolution=resolution,
+            no_install=request.no_install,
+            call=call,
+            stale_plan=request.stale_plan,
+        )
 
-    def _checked_plan(self, name: str, resolution: Resolution) -> str:
-        """The full name of the plan revision that was asked for; empty: a new one."""
-        if not name:
-            return ""
-        plan = self._parts.plans.content(name).plan
-        if plan.app != resolution.app:
-            raise PlanStaleError(f"it is a plan of {plan.app}", where=plan.name)
-        if plan.mode != resolution.mode:
-            raise PlanStaleError(
-                f"it was made for mode {plan.mode.words}, this run has {resolution.mode.words}",
-                where=plan.name,
-            )
-        if plan.selection_digest != resolution.selection.digest:
-            raise PlanStaleError("the hosts and slots have changed since", where=plan.name)
-        if plan.args != resolution.args:
-            changed = sorted(
-                key
-                for key in plan.args.keys() | resolution.args.keys()
-                if plan.args.get(key) != resolution.args.get(key)
-            )
-            raise PlanStaleError(
-                f"the arguments {', '.join(changed)} have changed since", where=plan.name
-            )
-        return plan.name
+    async def _chosen(self, request: StartRun) -> ChosenPlan | None:
+        """The plan that was asked for; None: a new one."""
+        if not request.plan:
+            return None
+        plan = await self._parts.plans.get_plan(request.plan)
+        origin = self._parts.store.read(lambda db: plan_store.origin(db, plan.id))
+        return ChosenPlan(plan, origin)
 
     def _warnings(self, request: StartRun, settings: Settings) -> tuple[str, ...]:
         origin = request.snippet

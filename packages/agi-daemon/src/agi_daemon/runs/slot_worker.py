@@ -43,7 +43,7 @@ class Post:
     @property
     def command(self) -> list[str]:
         """What joins or starts the worker there."""
-        python = f"{self.record.build}/bin/python"
+        python = self.record.python_on(self.transport.host)
         place = str(place_of(self.transport, self.record.run.id))
         module = "agi_env.runtime.worker_attach"
         return [python, "-m", module, place, "--slot", str(self.slot)]
@@ -58,6 +58,8 @@ class SlotWorker:
         self._told: SchedulerPlace | None = None
         self._scheduler: SchedulerPlace | None = None
         self._patience: asyncio.Task[None] | None = None
+        self.holds = False
+        """Whether the runner says that a worker has the slot."""
 
     async def attend(self) -> str:
         """Join or start the worker, and wait until it is gone.
@@ -85,10 +87,12 @@ class SlotWorker:
 
     async def has_joined(self) -> None:
         """It has its slot."""
+        self.holds = True
         await self._wait_no_more()
 
     async def has_lost(self) -> None:
         """It lost its slot: it ends, or is stuck and does not."""
+        self.holds = False
         await self._wait_no_more()
         if self._channel is not None:
             self._patience = asyncio.create_task(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -14,15 +15,26 @@ from agi_daemon.runs.attachment import Attachment
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_daemon.runs.slot_worker import Post, SlotWorker
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError
+from agi_env.errors import (
+    AgiError,
+    HostConnectionLostError,
+    HostUnreachableError,
+    HostUnresolvedError,
+)
 from agi_env.runtime.cluster_keys import ClusterKeys
 
 _log = get_log(__name__)
 
+OUT_OF_REACH = (HostUnreachableError, HostUnresolvedError, HostConnectionLostError)
+"""Nothing is judged by these: the host may answer again, and what runs there runs on."""
 MOST_STARTS = 5
 """Starts of a worker in a row without a finished partition, after which its slot is given up."""
 FIRST_PAUSE_S = 0.1
 """Seconds before a worker is started again; twice as long each time."""
+REACH_PAUSE_S = 1.0
+"""Seconds until a host that did not answer is asked again."""
+MOST_UNREACHED_S = 60.0
+"""Seconds without an answer of a slot's host, and without its worker: then it is given up."""
 FAREWELL_S = 10.0
 """How long all workers together may take to end, when the run is over."""
 
@@ -104,23 +116,48 @@ class Workers:
 
     async def _keep(self, slot: int, worker: SlotWorker) -> None:
         """Have a worker at a slot until the run is over or it is hopeless."""
+        patience = _Patience()
         while True:
             reason = await self._attend(slot, worker)
             if self._over.is_set() or not reason:
                 return
-            self._starts[slot] += 1
-            _log.warning("worker gone", run=self._run.id, slot=slot, reason=reason)
-            if self._starts[slot] >= MOST_STARTS:
-                await self._line.give_up_slot(slot, reason)
+            _log.warning("worker gone", run=self._run.id, slot=slot, reason=str(reason))
+            self._starts[slot] += not isinstance(reason, OUT_OF_REACH)
+            pause = patience.pause(self._starts[slot], reason, holds=worker.holds)
+            if pause is None:
+                await self._line.give_up_slot(slot, str(reason))
                 return
-            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (self._starts[slot] - 1))
+            await asyncio.sleep(pause)
             if self._over.is_set():
                 return
 
-    async def _attend(self, slot: int, worker: SlotWorker) -> str:
+    async def _attend(self, slot: int, worker: SlotWorker) -> str | AgiError:
         try:
             return await worker.attend()
         except AgiError as error:
-            return error.what
+            return error
         except Exception as error:  # noqa: BLE001 - the boundary: logged, and the slot says it
-            return defect(error, where=f"run {self._run.id}, slot {slot}").what
+            return defect(error, where=f"run {self._run.id}, slot {slot}")
+
+
+class _Patience:
+    """How long to wait before a worker is started again, and when to stop."""
+
+    def __init__(self) -> None:
+        self._unreached_since: float | None = None
+
+    def pause(self, starts: int, reason: str | AgiError, *, holds: bool) -> float | None:
+        """Seconds to wait; None: nothing is to be expected of that slot any more.
+
+        Args:
+            starts: Workers that ended in a row without a finished partition.
+            reason: Why the line to the worker ended.
+            holds: The runner says that the slot's worker is there, whatever became of our line.
+        """
+        if not isinstance(reason, OUT_OF_REACH):
+            self._unreached_since = None
+            return None if starts >= MOST_STARTS else FIRST_PAUSE_S * 2 ** max(0, starts - 1)
+        now = time.monotonic()
+        if self._unreached_since is None or holds:
+            self._unreached_since = now
+        return None if now - self._unreached_since >= MOST_UNREACHED_S else REACH_PAUSE_S

@@ -26,3 +26,46 @@ class HostServicer(hosts_pb2_grpc.HostServiceServicer):
 
     async def GetHost(self, request: pb.GetHostRequest, context: Context) -> pb.Host:
         return host_to_wire(await self._hosts.get_host(resource_name("hosts", request.name)))
+
+    async def CreateHost(self, request: pb.CreateHostRequest, context: Context) -> pb.Host:
+        identity = request.identity_file
+        host = await self._hosts.create_host(
+            fields.required(request.address, "address"),
+            user=request.user,
+            port=fields.not_negative(request.port, "port"),
+            identity_file=identity and fields.absolute_path(identity, "identity_file"),
+            trust_fingerprint=request.trust_fingerprint,
+            **fields.mutation(request),
+        )
+        return host_to_wire(host)
+
+    async def TrustHost(self, request: pb.TrustHostRequest, context: Context) -> pb.Host:
+        name = resource_name("hosts", request.name)
+        fingerprint = fields.required(request.fingerprint, "fingerprint")
+        host = await self._hosts.trust_host(name, fingerprint, **fields.mutation(request))
+        return host_to_wire(host)
+
+    async def AuthorizeHost(self, request: pb.AuthorizeHostRequest, context: Context) -> pb.Host:
+        name = resource_name("hosts", request.name)
+        password = fields.required(request.password, "password")
+        host = await self._hosts.authorize_host(name, password, **fields.mutation(request))
+        return host_to_wire(host)
+
+    async def CheckHost(self, request: pb.CheckHostRequest, context: Context) -> pb.Host:
+        name = resource_name("hosts", request.name)
+        return host_to_wire(await self._hosts.check_host(name, **fields.mutation(request)))
+
+    async def DrainHost(self, request: pb.DrainHostRequest, context: Context) -> pb.Host:
+        name = resource_name("hosts", request.name)
+        host = await self._hosts.drain_host(name, etag=request.etag, **fields.mutation(request))
+        return host_to_wire(host)
+
+    async def ResumeHost(self, request: pb.ResumeHostRequest, context: Context) -> pb.Host:
+        name = resource_name("hosts", request.name)
+        host = await self._hosts.resume_host(name, etag=request.etag, **fields.mutation(request))
+        return host_to_wire(host)
+
+    async def DeleteHost(self, request: pb.DeleteHostRequest, context: Context) -> pb.Host:
+        name = resource_name("hosts", request.name)
+        host = await self._hosts.delete_host(name, etag=request.etag, **fields.mutation(request))
+        return host_to_wire(host)

@@ -14,12 +14,18 @@ from agi_cluster.api.v1 import (
     benchmarks_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
+    doctor_pb2,
+    doctor_pb2_grpc,
     hosts_pb2,
     hosts_pb2_grpc,
     installations_pb2,
     installations_pb2_grpc,
     modes_pb2,
     modes_pb2_grpc,
+    pipeline_runs_pb2,
+    pipeline_runs_pb2_grpc,
+    pipelines_pb2,
+    pipelines_pb2_grpc,
     plans_pb2,
     plans_pb2_grpc,
     runs_pb2,
@@ -32,9 +38,12 @@ from agi_daemon.servicers import health, reflection
 from agi_daemon.servicers.apps import AppServicer
 from agi_daemon.servicers.benchmarks import BenchmarkServicer
 from agi_daemon.servicers.daemon import DaemonServicer
+from agi_daemon.servicers.doctor import DoctorServicer
 from agi_daemon.servicers.hosts import HostServicer
 from agi_daemon.servicers.installations import InstallationServicer
 from agi_daemon.servicers.modes import ModeServicer
+from agi_daemon.servicers.pipeline_runs import PipelineRunServicer
+from agi_daemon.servicers.pipelines import PipelineServicer
 from agi_daemon.servicers.plans import PlanServicer
 from agi_daemon.servicers.runs import RunServicer
 from agi_daemon.servicers.snippets import SnippetServicer
@@ -71,12 +80,22 @@ def _offered(services: Services) -> Iterator[tuple[Any, Any, Any]]:
         yield RunServicer(services.runs), runs_pb2, runs_pb2_grpc
     if services.snippets is not None:
         yield SnippetServicer(services.snippets), snippets_pb2, snippets_pb2_grpc
+    if services.pipelines is not None:
+        yield PipelineServicer(services.pipelines), pipelines_pb2, pipelines_pb2_grpc
+    if services.pipeline_runs is not None:
+        yield (
+            PipelineRunServicer(services.pipeline_runs),
+            pipeline_runs_pb2,
+            pipeline_runs_pb2_grpc,
+        )
     if services.hosts is not None:
         yield HostServicer(services.hosts), hosts_pb2, hosts_pb2_grpc
     if services.modes is not None:
         yield ModeServicer(services.modes), modes_pb2, modes_pb2_grpc
     if services.benchmarks is not None:
         yield BenchmarkServicer(services.benchmarks), benchmarks_pb2, benchmarks_pb2_grpc
+    if services.doctor is not None:
+        yield DoctorServicer(services.doctor), doctor_pb2, doctor_pb2_grpc
 
 
 def _add(server: grpc.aio.Server, servicer: Any, messages: Any, stubs: Any) -> str:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from agi_cluster.model.selection import Selection
-from agi_cluster.model.snippet import SNIPPET_API, Snippet, SnippetKind
-from agi_daemon.apps.registry import Apps
+from agi_cluster.model.snippet import (
+    SNIPPET_API,
+    Snippet,
+    SnippetFacts,
+    SnippetKind,
+    SnippetVerdict,
+    Staleness,
+)
 from agi_daemon.apps.slots import for_mode
-from agi_daemon.snippets import staleness
+from agi_daemon.snippets import facts as head
 from agi_daemon.snippets.literal import literal
-from agi_daemon.store.store import Store
+from agi_daemon.snippets.notebook import notebook
+from agi_daemon.snippets.origins import Origins
 from agi_env.mode import Mode
 from agi_env.settings import Settings
 
@@ -59,26 +68,69 @@ def _template() -> Template:
 class Snippets:
     """Implements ``agi_cluster.model.services.SnippetService``."""
 
-    def __init__(self, store: Store, apps: Apps) -> None:
-        self._store = store
-        self._apps = apps
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
 
-    async def render_snippet(self, app: str, kind: SnippetKind) -> Snippet:
-        """A snippet from the app's current settings."""
-        found, snapshot = await self._apps.read_settings(app)
-        settings = snapshot.settings
-        await self._store.write(lambda tx: staleness.remember(tx, found.name, settings))
+    async def render_snippet(
+        self, app: str, kind: SnippetKind, *, plan: str = "", notebook: bool = False
+    ) -> Snippet:
+        """A snippet from the app's current settings, or a notebook of all three."""
+        facts, settings = await self._origins.now(app, kind, plan)
+        text = _notebook(facts, settings) if notebook else rendered(facts, settings)
         return Snippet(
-            app=found.name,
+            app=facts.app,
             kind=kind,
-            text=render(found.name, settings, kind),
+            text=text,
             api=SNIPPET_API,
             settings_digest=settings.digest,
+            facts=facts,
         )
 
+    async def verify_snippet(self, text: str) -> SnippetVerdict:
+        """Whether a generated snippet is what would be rendered now."""
+        facts = head.read(text)
+        stale = await self._origins.changes(facts)
+        if not stale:
+            now, settings = await self._origins.now(
+                facts.app, facts.kind, facts.plan, remember=False
+            )
+            if rendered(now, settings) != text:
+                what = "the program is not what is rendered from the same settings"
+                stale = (Staleness(field="code", detail=what),)
+        return SnippetVerdict(facts=facts, stale=stale)
 
-def render(app: str, settings: Settings, kind: SnippetKind) -> str:
-    """The text of a snippet."""
+
+def rendered(facts: SnippetFacts, settings: Settings) -> str:
+    """The text of a snippet with a head that says what it was rendered from."""
+    return render(facts.app, settings, facts.kind, facts=facts)
+
+
+def _notebook(facts: SnippetFacts, settings: Settings) -> str:
+    cells = []
+    for kind in SnippetKind:
+        bound = facts.plan if kind is not SnippetKind.INSTALL else ""
+        own = evolve(facts, kind=kind, plan=bound)
+        cells.append((kind.value, render(facts.app, settings, kind, facts=own, awaits=True)))
+    return notebook(facts.app, cells)
+
+
+def render(
+    app: str,
+    settings: Settings,
+    kind: SnippetKind,
+    *,
+    facts: SnippetFacts | None = None,
+    awaits: bool = False,
+) -> str:
+    """The text of a snippet.
+
+    Args:
+        app: The app's full name.
+        settings: The user's settings of it.
+        kind: What the snippet does.
+        facts: What its head says that it was rendered from.
+        awaits: It is a cell of a notebook, which awaits, instead of a program.
+    """
     mode = settings.mode
     selection = for_mode(
         Selection(), Selection(scheduler=settings.scheduler, workers=settings.workers), mode
@@ -101,4 +153,7 @@ def render(app: str, settings: Settings, kind: SnippetKind) -> str:
         mode=int(settings.modes_enabled if install else mode),
         words=mode.words,
         origin=settings.digest if kind is SnippetKind.RUN else "",
+        plan=facts.plan if facts else "",
+        head=head.head(facts) if facts else [],
+        awaits=awaits,
     )

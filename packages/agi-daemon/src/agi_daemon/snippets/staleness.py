@@ -21,14 +21,19 @@ def differences_since(store: Store, digest: str, settings: Settings) -> tuple[st
     """A line for each field that differs from the settings with this digest; empty if none does."""
     if digest == settings.digest:
         return ()
-    row = store.read(lambda db: _body(db, digest))
-    if row is None:
+    rendered = remembered(store, digest)
+    if rendered is None:
         return ("the settings have changed since this snippet was rendered",)
-    rendered = Settings.from_data(json.loads(row))
     return tuple(
         f"{field} was {old!r} when this snippet was rendered and is {new!r} in the settings now"
         for field, old, new in rendered.differences(settings)
     )
+
+
+def remembered(store: Store, digest: str) -> Settings | None:
+    """The settings with this digest; None if no snippet was rendered from them here."""
+    row = store.read(lambda db: _body(db, digest))
+    return None if row is None else Settings.from_data(json.loads(row))
 
 
 def _body(connection: sqlite3.Connection, digest: str) -> str | None:

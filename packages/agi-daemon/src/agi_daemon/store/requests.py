@@ -12,13 +12,17 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from weakref import WeakValueDictionary
 
 from attrs import frozen
 
 from agi_daemon.store.codec import canonical
 from agi_daemon.store.store import Store
-from agi_env.errors import RequestIdReusedError
+from agi_env.errors import RefusedError, RequestIdReusedError
+
+STEP_TOKEN: ContextVar[str] = ContextVar("step_token", default="")
+"""The token of the pipeline's step that asks for what is done in this context; empty: none does."""
 
 
 @frozen
@@ -30,9 +34,20 @@ class Claim:
     fingerprint: str
     earlier: str
     """The resource that an earlier call with this id made; empty if there was none."""
+    step: str = ""
+    """The token of the pipeline's step that asks; empty: none does."""
 
     def remember(self, connection: sqlite3.Connection, resource: str) -> None:
-        """Tie the id to the resource, in the transaction that makes the resource."""
+        """Tie id and step to the resource, in the transaction that makes the resource.
+
+        Raises:
+            RefusedError: The step was stopped meanwhile.
+        """
+        if self.step and _is_open(connection, self.step):
+            connection.execute(
+                "INSERT INTO step_resources (token, method, resource) VALUES (?, ?, ?)",
+                (self.step, self.method, resource),
+            )
         if self.request_id:
             connection.execute(
                 "INSERT INTO requests VALUES (?, ?, ?, ?, ?)",
@@ -59,15 +74,19 @@ class Requests:
 
         Raises:
             RequestIdReusedError: The id was used for another method or other content.
+            RefusedError: A step of a pipeline asks that was stopped.
         """
+        step = STEP_TOKEN.get()
+        if step:
+            self._store.read(lambda db: _is_open(db, step))
         fingerprint = hashlib.sha256(canonical((method, content)).encode()).hexdigest()
         if not request_id:
-            yield Claim("", method, fingerprint, "")
+            yield Claim("", method, fingerprint, "", step)
             return
         lock = self._in_flight.setdefault(request_id, asyncio.Lock())
         async with lock:
             earlier = self._earlier(request_id, fingerprint)
-            yield Claim(request_id, method, fingerprint, earlier)
+            yield Claim(request_id, method, fingerprint, earlier, step)
 
     def _earlier(self, request_id: str, fingerprint: str) -> str:
         row = self._store.read(_find(request_id))
@@ -88,3 +107,18 @@ def _find(request_id: str) -> Callable[[sqlite3.Connection], sqlite3.Row | None]
         return row
 
     return query
+
+
+def _is_open(connection: sqlite3.Connection, token: str) -> bool:
+    """Whether the token is one of ours; one that is closed raises.
+
+    Raises:
+        RefusedError: Its step was stopped or has ended.
+    """
+    row = connection.execute("SELECT open FROM step_tokens WHERE token = ?", (token,)).fetchone()
+    if row is not None and not row["open"]:
+        raise RefusedError(
+            "the pipeline's step that asks was stopped or has ended",
+            remedy="`agi pipeline history` shows how",
+        )
+    return row is not None

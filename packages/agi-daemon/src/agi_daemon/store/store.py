@@ -10,9 +10,9 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,6 +99,23 @@ class Store:
             return work(self._reader)
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[sqlite3.Connection]:
+        """A connection of its own for reads that take long; for one thread at a time."""
+        connection = await asyncio.to_thread(_connect, self.path)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            yield connection
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+        finally:
+            connection.close()
+
+    async def read_apart(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Run a query that takes long on a thread of its own."""
+        async with self.apart() as connection:
+            return await asyncio.to_thread(work, connection)
 
     def close(self) -> None:
         """Finish what was accepted, then close."""

@@ -18,7 +18,9 @@ from agi_daemon.transport.host_transport import (
 )
 from agi_env.errors import AgiError, HostCommandTimeoutError, OutputTooLargeError, RefusedError
 
-_READ_BYTES = 256 * 1024
+PIECE_BYTES = 256 * 1024
+"""How much is read or written at once."""
+
 _KILL_WAIT_S = 5.0
 
 _ALLOWED = {
@@ -113,7 +115,7 @@ async def run_child(
     except TimeoutError:
         stuck = idle_s is not None and talk.quiet_for() >= idle_s
         fault = "made no progress" if stuck else f"did not end in {deadline_s:g} s"
-        raise _killed(argv, fault, where) from None
+        raise killed_error(argv, fault, where) from None
     finally:
         await kill_group(process)
 
@@ -155,7 +157,7 @@ class _Conversation:
         pipe = self._process.stdin
         assert pipe
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ended: see its code
-            async for piece in _pieces(self._input):
+            async for piece in pieces(self._input):
                 pipe.write(piece)
                 await pipe.drain()
                 self._progressed()
@@ -164,7 +166,7 @@ class _Conversation:
 
     async def _collect(self, stream: asyncio.StreamReader, on_line: OnLine | None) -> bytes:
         collected, partial = bytearray(), b""
-        while piece := await stream.read(_READ_BYTES):
+        while piece := await stream.read(PIECE_BYTES):
             self._progressed()
             collected += piece
             if len(collected) > self._limit:
@@ -177,7 +179,7 @@ class _Conversation:
 
     async def _keep_tail(self, stream: asyncio.StreamReader) -> bytes:
         kept = bytearray()
-        while piece := await stream.read(_READ_BYTES):
+        while piece := await stream.read(PIECE_BYTES):
             self._progressed()
             kept += piece
             del kept[:-STDERR_BYTES]
@@ -199,16 +201,18 @@ async def _bounded(talk: _Conversation, deadline_s: float, idle_s: float | None)
     raise failure
 
 
-async def _pieces(stdin: Stdin) -> AsyncIterator[bytes]:
+async def pieces(stdin: Stdin) -> AsyncIterator[bytes]:
+    """What a command reads, in pieces that may be written one at a time."""
     if isinstance(stdin, bytes):
-        for start in range(0, len(stdin), _READ_BYTES):
-            yield stdin[start : start + _READ_BYTES]
+        for start in range(0, len(stdin), PIECE_BYTES):
+            yield stdin[start : start + PIECE_BYTES]
         return
     async for piece in stdin:
         yield piece
 
 
-def _killed(argv: Sequence[str], fault: str, where: str) -> HostCommandTimeoutError:
+def killed_error(argv: Sequence[str], fault: str, where: str) -> HostCommandTimeoutError:
+    """The error for a command that was killed for this fault on a host."""
     name = Path(argv[0]).name
     return HostCommandTimeoutError(
         f"{name} {fault} and was killed", where=where, metadata={"command": name, "host": where}

@@ -15,6 +15,10 @@ Lines on its stdin are commands to the runner. Neither the end of stdin nor of t
 the run. With ``--keys`` the first of these lines is no command but the keys of a run in a cluster
 mode, ``{"keys": {...}}``: they are in no argument, no environment and no file. The exit code is 0,
 or that of the error.
+
+With ``--standby`` alone it loads what a runner is made of and waits for its arguments, which are a
+line of their own before all others: ``{"arguments": ["RUN_DIR", ...]}``. So it can be started
+before there is a run to attach to.
 """
 
 from __future__ import annotations
@@ -22,7 +26,6 @@ from __future__ import annotations
 import getopt
 import json
 import os
-import select
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -34,25 +37,27 @@ from typing import Any
 
 from agi_env.errors import AgiError, RefusedError, RequestInvalidError
 from agi_env.runtime import control, journal, supervisor
+from agi_env.runtime.attach_waiting import Waiting
 from agi_env.runtime.journal_tail import JournalTail
 from agi_env.runtime.stdin_lines import StdinLines
 from agi_env.runtime.supervision import Target
 
 USAGE = "python -m agi_env.runtime.attach RUN_DIR --epoch N --after SEQ [--keys]"
 
-_SHORTEST_MS = 5.0
-_LONGEST_MS = 50.0
-_SLOWER = 1.3
+STANDBY = "--standby"
+
 _CONTROL_S = 5.0
+_STANDBY_S = 3600.0
 _KEYS_S = 10.0
-_STDIN, _STDOUT = 0, 1
+_STDOUT = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Attach to the run that the command line names; the exit code."""
     try:
-        order = _parsed(sys.argv[1:] if arguments is None else arguments)
+        words = sys.argv[1:] if arguments is None else arguments
         lines = StdinLines()
+        order = _parsed(stand_by(lines) if words == [STANDBY] else words)
         target = runner_with(lines.first(_KEYS_S)) if order.keys else run_runner
         return follow(order.run_dir, order.epoch, order.after, target, lines)
     except AgiError as error:
@@ -60,6 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:  # nobody listens any more, which is theirs to decide
         return 0
+
+
+def stand_by(lines: StdinLines) -> list[str]:
+    """Load what a runner is made of, and wait for the arguments of the run.
+
+    Raises:
+        RequestInvalidError: None were sent until the end of stdin.
+        OutOfTimeError: Nor within an hour.
+    """
+    import_module("agi_env.runtime.runner")
+    match control.parse_command(lines.first(_STANDBY_S)):
+        case {"arguments": list(words)}:
+            return [str(word) for word in words]
+    raise RequestInvalidError("the first line has no arguments", remedy=f"Use {USAGE}")
 
 
 def run_runner(run_dir: Path, epoch: int) -> int:
@@ -106,7 +125,9 @@ def follow(
     standing = supervisor.start(run_dir, epoch, target)
     say({"attached": {"started": standing.started, "epoch": standing.epoch, "pid": standing.pid}})
     tail = JournalTail(run_dir / journal.JOURNAL_FILE, after)
-    _follow(run_dir, tail, Commands(run_dir, lines or StdinLines()))
+    commands = Commands(run_dir, lines or StdinLines())
+    with Waiting(run_dir, standing.pid) as waiting:
+        _follow(run_dir, tail, commands, waiting)
     if standing.started and standing.pid is not None:
         with suppress(ChildProcessError):  # where SIGCHLD is ignored, nothing is left to wait for
             os.waitpid(standing.pid, 0)  # at once: it has let go of the lock by ending
@@ -153,7 +174,14 @@ class Commands:
 
 def say(line: Mapping[str, Any]) -> None:
     """Write one line to stdout."""
-    data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    _write(_line(line))
+
+
+def _line(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def _write(data: bytes) -> None:
     while data:
         data = data[os.write(_STDOUT, data) :]
 
@@ -162,18 +190,15 @@ def _say_control(command: str, answer: Mapping[str, Any]) -> None:
     say({"control": {"command": command, **answer}})
 
 
-def _follow(run_dir: Path, tail: JournalTail, commands: Commands) -> None:
-    poller = select.poll()
-    poller.register(_STDIN, select.POLLIN)
-    poller.register(_STDOUT, 0)  # only whether its reader has gone
-    pause = _SHORTEST_MS
+def _follow(run_dir: Path, tail: JournalTail, commands: Commands, waiting: Waiting) -> None:
     alive = True
     while alive:
+        waiting.begin()
         alive = supervisor.is_alive(run_dir)  # asked first: all it wrote before is read below
         commands.relay()
-        pause = _SHORTEST_MS if _tell_records(tail) else min(pause * _SLOWER, _LONGEST_MS)
-        if alive:
-            _wait(poller, pause, commands)
+        told = _tell_records(tail)
+        if alive and waiting.wait(told) and not commands.receive():
+            waiting.hear_no_more()
     commands.refuse()
 
 
@@ -181,17 +206,8 @@ def _tell_records(tail: JournalTail) -> bool:
     told = False
     while records := tail.poll():
         told = True
-        for record in records:
-            say({"record": record.to_dict()})
+        _write(b"".join(_line({"record": record.to_dict()}) for record in records))
     return told
-
-
-def _wait(poller: select.poll, pause_ms: float, commands: Commands) -> None:
-    for fd, _ in poller.poll(pause_ms):
-        if fd == _STDOUT:
-            raise BrokenPipeError("the reader of stdout has gone")
-        if not commands.receive():
-            poller.unregister(_STDIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,16 @@ class Stored:
 
 def create(directory: Path) -> Path:
     """Make the directory of an attempt; the private, empty ``out`` in it."""
-    if directory.exists():
-        # Whoever made it died before anybody heard of it.
-        shutil.rmtree(directory)
     out = directory / OUT_DIRECTORY
-    out.mkdir(parents=True)
+    try:
+        _make(directory.parent)
+        directory.mkdir()
+    except FileExistsError:
+        # Whoever made it died before anybody heard of it. That is rare, and every executor would
+        # pay for the import.
+        import_module("shutil").rmtree(directory)
+        directory.mkdir()
+    out.mkdir()
     return out
 
 
@@ -60,14 +65,14 @@ def encode(value: Any) -> bytes:
 def store(directory: Path, text: bytes) -> Stored:
     """Put a value's text beside ``out`` and see that all of it is on disk."""
     digest = sha256(text).hexdigest()
-    files, directories = _tree(directory / OUT_DIRECTORY)
-    result = directory / RESULT_FILE
-    result.write_bytes(_HEAD % digest.encode() + text + _TAIL)
+    files, directories = _tree(str(directory / OUT_DIRECTORY))
+    size = sum(_sync_file(path) for path in files) + len(text)
+    _write(str(directory / RESULT_FILE), _HEAD % digest.encode() + text + _TAIL)
     # The directories come last: what is new in them is on disk by then, mostly, and costs nothing.
-    size = sum(_sync_file(path) for path in (*files, result))
-    for each in (*directories, directory, directory.parent, directory.parent.parent):
+    above: list[Path | str] = [directory, directory.parent, directory.parent.parent]
+    for each in (*directories, *above):
         sync_directory(each)
-    return Stored(digest, size - _HEAD_BYTES - len(_TAIL))
+    return Stored(digest, size)
 
 
 def load(directory: Path, digest: str) -> bytes:
@@ -86,21 +91,46 @@ def load(directory: Path, digest: str) -> bytes:
     return text
 
 
-def _tree(root: Path) -> tuple[list[Path], list[Path]]:
+def _make(directory: Path) -> None:
+    """Make the directory of a partition's attempts; that of all attempts with the first."""
+    try:
+        directory.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def _tree(root: str) -> tuple[list[str], list[str]]:
     """The regular files below a directory, and the directories that anything is in."""
-    files, directories = [], []
-    for parent, below, names in os.walk(root):
-        paths = [Path(parent, name) for name in names]
-        files += [path for path in paths if path.is_file() and not path.is_symlink()]
-        if below or names:
-            directories.append(Path(parent))
+    files: list[str] = []
+    directories: list[str] = []
+    waiting = [root]
+    while waiting:
+        parent = waiting.pop()
+        with os.scandir(parent) as entries:
+            inside = list(entries)
+        files += [each.path for each in inside if each.is_file(follow_symlinks=False)]
+        waiting += [each.path for each in inside if each.is_dir(follow_symlinks=False)]
+        if inside:
+            directories.append(parent)
     return files, directories
 
 
-def _sync_file(path: Path) -> int:
+def _sync_file(path: str) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
         return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: str, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import distributed
+from distributed.comm.addressing import get_address_host_port, unparse_host_port
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from agi_env.errors import RefusedError
@@ -22,9 +23,12 @@ from agi_env.runtime.cluster_spec import ClusterSpec
 from agi_env.runtime.dask_security import security
 from agi_env.runtime.dask_task import WORD, carry
 from agi_env.runtime.frames import Message
+from agi_env.runtime.own_address import in_url, listening_at
 from agi_env.runtime.port_range import PortRange
 
 CLOSE_S = 2.0
+HEARTBEAT_S = 5.0
+"""Seconds between the figures that a worker sends; whether it lives, its lease tells."""
 _LOOPBACK = "127.0.0.1"
 
 OnWord = Callable[[str, Message], None]
@@ -66,7 +70,8 @@ class DaskLink:
             worker, json.loads(text)
         )
         self._scheduler.add_plugin(_Watcher(self._lost, self._settled), name="agi")
-        self.address = str(self._scheduler.address)
+        _, port = get_address_host_port(str(self._scheduler.address))
+        self.address = f"tls://{unparse_host_port(self._cluster.scheduler_host, port)}"
         self._client = await distributed.Client(
             self._scheduler.listeners[1].contact_address,
             asynchronous=True,
@@ -125,8 +130,9 @@ class DaskLink:
         self._files.close()
 
     async def _listening(self) -> _Scheduler:
-        for port in _free(self._cluster.scheduler_host, self._cluster.scheduler_ports):
-            scheduler = self._made(port)
+        host = listening_at(self._cluster.scheduler_host)
+        for port in _free(host, self._cluster.scheduler_ports):
+            scheduler = self._made(host, port)
             try:
                 await scheduler
             except OSError:  # somebody took it since
@@ -139,14 +145,14 @@ class DaskLink:
             remedy="Give more with AGI_SCHEDULER_PORTS=FIRST-LAST in the daemon's environment",
         )
 
-    def _made(self, port: int) -> _Scheduler:
+    def _made(self, host: str, port: int) -> _Scheduler:
         dashboard = ""
         if self._cluster.dashboard_ports:
             free = next(_free(_LOOPBACK, self._cluster.dashboard_ports), None)
             dashboard = f"{_LOOPBACK}:{free}" if free else ""
         # The client is in this process: for it alone there is a way without a socket.
         ways: dict[str, Any] = {
-            "host": [self._cluster.scheduler_host, None],
+            "host": [in_url(host), None],
             "port": [port, 0],
             "protocol": ["tls", "inproc"],
         }
@@ -178,6 +184,11 @@ class DaskLink:
 
 
 class _Scheduler(distributed.Scheduler):
+    def heartbeat_worker(self, **facts: Any) -> dict[str, Any]:
+        """Take a worker's figures, which are only for show, more rarely than Dask would."""
+        answer: dict[str, Any] = super().heartbeat_worker(**facts)
+        return {**answer, "heartbeat-interval": HEARTBEAT_S}
+
     def start_http_server(
         self,
         routes: Any,

@@ -17,6 +17,7 @@ from agi_env.runtime.cluster_keys import KeyFiles
 from agi_env.runtime.dask_security import security
 from agi_env.runtime.dask_task import WORD, Carry
 from agi_env.runtime.frames import Message
+from agi_env.runtime.own_address import in_url
 from agi_env.runtime.port_range import PortRange
 
 CONNECT_S = 10.0
@@ -71,7 +72,7 @@ class DaskWorker:
         self._worker = _Worker(
             scheduler,
             name=berth.name,
-            host=berth.host,
+            host=in_url(berth.host),
             port=f"{berth.ports.first}:{berth.ports.last}",
             nthreads=berth.tasks,
             security=security(files),

@@ -12,7 +12,7 @@ directory is published, the run is settled. A run that is not to succeed goes to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from agi_env.errors import AgiError, error_from
@@ -394,6 +394,6 @@ class Dispatch:
 
 
 def _facts(event: events.SeatEvent) -> dict[str, Any]:
-    facts = asdict(event)
+    facts = events.facts_of(event)
     del facts["at"]
     return facts

@@ -66,6 +66,7 @@ class Executor:
         if message["op"] == "work":
             self._work(worker, message)
         else:
+            self._link.flush()
             self._reduce(worker, message)
 
     def _work(self, worker: Any, message: Message) -> None:
@@ -78,10 +79,11 @@ class Executor:
                 out = attempt.create(directory)
             facts = self._kept(directory, lambda: worker.work(partition, out))
         except BaseException as error:  # noqa: BLE001 - the boundary to the app
-            self._tell({"op": "failed", **which, "cause": _cause(error, "work()").to_dict()})
+            self._put_off({"op": "failed", **which, "cause": _cause(error, "work()").to_dict()})
             return
         used = {"seconds": time.perf_counter() - start, "cpu_seconds": _cpu_seconds() - cpu}
-        self._tell({"op": "finished", **which, **facts, **used, "max_rss_bytes": _max_rss_bytes()})
+        rss = _max_rss_bytes()
+        self._put_off({"op": "finished", **which, **facts, **used, "max_rss_bytes": rss})
 
     def _reduce(self, worker: Any, message: Message) -> None:
         start = time.perf_counter()
@@ -98,6 +100,7 @@ class Executor:
         self._tell({"op": "reduced", "attempt": message["attempt"], "seconds": seconds, **facts})
 
     def _stop(self, worker: Any) -> int:
+        self._link.flush()
         cause = None
         try:
             getattr(worker, "stop", _nothing)()
@@ -122,6 +125,10 @@ class Executor:
     def _tell(self, message: Message) -> None:
         self._leave_if_forked()
         self._link.send(message)
+
+    def _put_off(self, message: Message) -> None:
+        self._leave_if_forked()
+        self._link.put_off(message)
 
     def _leave_if_forked(self) -> None:
         # The app forked and did not end its child: there is one executor, and this is not it.

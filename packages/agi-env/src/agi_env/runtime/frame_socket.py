@@ -38,6 +38,7 @@ class FrameSocket:
         self._on_broken = on_broken
         self._decoder = FrameDecoder()
         self._unsent = bytearray()
+        self._waits_to_write = False
         self._loop = asyncio.get_running_loop()
         link.setblocking(False)
         self._loop.add_reader(link, self._read)
@@ -68,8 +69,9 @@ class FrameSocket:
         del self._unsent[:sent]
         if self._unsent:
             self._loop.add_writer(self._link, self._write)
-        else:
+        elif self._waits_to_write:
             self._loop.remove_writer(self._link)
+        self._waits_to_write = bool(self._unsent)
 
     def _read(self) -> bool:
         if self._link.fileno() < 0:

@@ -1,8 +1,9 @@
 """Naming: the bounded child that asks the manager side of an app for its partitions.
 
 ``python -m agi_env.runtime.naming`` reads one JSON request on stdin, with ``app``, ``target``,
-``mode``, ``verbose``, ``args``, ``data_in``, ``data_out`` and ``timeout_s``, and writes each
-partition as a line of JSON on stdout. What the app itself prints goes to stderr. When it fails, the
+``mode``, ``verbose``, ``args``, ``data_in``, ``data_out`` and ``timeout_s``, and writes the
+partitions on stdout, a block a line (`agi_env.runtime.partition_block`). What the app itself prints
+goes to stderr. When it fails, the
 last line is ``{"error": {"code": ..., "metadata": {...}}}`` and the exit code is 1. Nothing that
 the app started is left when it ends. Its output is bounded by whoever runs it.
 """
@@ -13,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,6 +30,7 @@ from agi_env.runtime.app_class import AppClassError, describe, manager_class
 from agi_env.runtime.app_context import AppContext
 from agi_env.runtime.app_traceback import app_traceback
 from agi_env.runtime.causes import FailureKind
+from agi_env.runtime.partition_block import BLOCK, PartitionBlock
 from agi_env.runtime.partitions import Partition
 
 DEFAULT_TIMEOUT_S = 120.0
@@ -77,8 +80,9 @@ def main() -> int:
 def _name(request: dict[str, Any]) -> int:
     with _own_stdout() as output:
         try:
-            for partition in partitions(request):
-                output.write(json.dumps(partition.to_dict()) + "\n")
+            named = partitions(request)
+            while block := list(islice(named, BLOCK)):
+                output.write(PartitionBlock.of(block).to_line() + "\n")
         except AgiError as error:
             return _failed(output, error)
     return 0
@@ -141,11 +145,8 @@ def _named(context: AppContext, args: dict[str, Any]) -> Iterator[Any]:
     if not callable(getattr(manager, "partitions", None)):
         raise AppInvalidError(f"class {cls.__name__} has no partitions()")
     named = _asked(lambda: iter(manager.partitions()), "partitions()")
-    while True:
-        try:
-            yield _asked(lambda: next(named), "partitions()")
-        except StopIteration:
-            return
+    while some := _asked(lambda: list(islice(named, BLOCK)), "partitions()"):
+        yield from some
 
 
 def _manager_class(target: str) -> type[Any]:
@@ -161,8 +162,6 @@ def _manager_class(target: str) -> type[Any]:
 def _asked(call: Callable[[], Any], what: str) -> Any:
     try:
         return call()
-    except StopIteration:
-        raise
     except BaseException as error:
         message = f"{what} {_what_it_did(error)}"
         facts = {"traceback": app_traceback(error)}
@@ -176,6 +175,8 @@ def _what_it_did(error: BaseException) -> str:
 
 
 def _checked(named: Any) -> Partition:
+    if type(named) is Partition and named.sound:
+        return named
     if not hasattr(named, "id"):
         raise PartitionsFailedError(
             f"partitions() named {_shown(named)}, which is no Partition",

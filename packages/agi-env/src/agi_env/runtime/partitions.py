@@ -63,6 +63,18 @@ class Partition:
             _checked_payload(payload, name),
         )
 
+    @property
+    def sound(self) -> bool:
+        """Whether its values can be seen at a glance to be those that `of` takes as they are."""
+        return (
+            type(self.id) is str
+            and 0 < len(self.id) <= MAX_ID_CHARS
+            and type(self.label) is str
+            and type(self.weight) is float
+            and 0.0 <= self.weight < math.inf
+            and (self.payload is None or type(self.payload) in _PLAIN)
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The partition as a JSON object."""
         return {"id": self.id, "label": self.label, "weight": self.weight, "payload": self.payload}
@@ -81,6 +93,10 @@ class PartitionResult:
     partition: Partition
     value: JsonValue
     out: Path
+
+
+_PLAIN = (str, int, bool)
+"""Types of payloads that JSON carries as they are."""
 
 
 def _checked_id(value: object) -> str:
@@ -120,6 +136,8 @@ def _checked_weight(value: object, name: str) -> float:
 
 
 def _checked_payload(value: object, name: str) -> JsonValue:
+    if value is None or type(value) in _PLAIN:
+        return value  # type: ignore[return-value]
     try:
         plain: JsonValue = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:

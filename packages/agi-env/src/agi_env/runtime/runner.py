@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,15 @@ from agi_env.runtime.work_area import WorkArea
 if TYPE_CHECKING:
     from agi_env.runtime.cluster_keys import ClusterKeys
 
-FLUSH_INTERVAL_S = 0.02
-"""How long facts may wait for the disk, so that many share one sync."""
+LEASES_BETWEEN_CHECKS = 2
+"""How many leases may pass until a runner that was replaced notices."""
+
+FLUSH_INTERVAL_S = 0.1
+"""How long facts may wait for the disk, so that many share one sync.
+
+Whoever tells them on has to see to it that they are on disk, and a power cut before that only has
+some partitions done again.
+"""
 
 
 def main(
@@ -144,15 +152,32 @@ class Runner:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             flushing = tasks.create_task(self._flush_batches())
+            guarding = tasks.create_task(self._yield_to_a_successor())
             try:
                 self._carry_out(self._dispatch.start(self._clock()))
                 async with control.serve(self._run_dir, self._obey):
                     while self._settlement is None:
                         self._handle(await self._next_event())
+                        while self._settlement is None and not self._events.empty():
+                            self._handle(self._events.get_nowait())
             finally:
                 await self._executors.close()
                 flushing.cancel()
+                guarding.cancel()
         await self._settle(self._settlement)
+
+    async def _yield_to_a_successor(self) -> None:
+        """End when a later runner has claimed the work area, which may have been on another host.
+
+        Nobody can tell this one if its host was cut off: the area is on the share, where all are.
+
+        Raises:
+            ConflictError: One has.
+        """
+        while self._spec.cluster is not None:
+            await asyncio.sleep(LEASES_BETWEEN_CHECKS * self._spec.cluster.lease_s)
+            with suppress(OSError):  # the share does not answer: then nobody can claim it
+                await asyncio.to_thread(self._area.check, self._epoch)
 
     async def _next_event(self) -> events.Event:
         due = self._dispatch.deadline()
@@ -283,9 +308,9 @@ class Runner:
     async def _flush_batches(self) -> None:
         while True:
             await self._unflushed.wait()
+            await asyncio.sleep(FLUSH_INTERVAL_S)
             self._unflushed.clear()
             await asyncio.to_thread(self._journal.flush)
-            await asyncio.sleep(FLUSH_INTERVAL_S)
 
     def _drop_lost_results(self, history: History) -> None:
         """Take out of the history what the disk did not keep, and say so."""

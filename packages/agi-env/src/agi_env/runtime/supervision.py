@@ -20,7 +20,7 @@ from agi_env.atomic_file import disk_errors
 from agi_env.runtime import control, process_tree
 from agi_env.runtime.bounded_log import BoundedLog
 from agi_env.runtime.exit_record import ExitRecord
-from agi_env.runtime.identity import Identity
+from agi_env.runtime.identity import IDENTITY_FILE, Identity
 
 Target: TypeAlias = Callable[[Path, int], int]
 """What runs as the runner: gets the run's directory and the epoch, returns its exit code."""
@@ -54,7 +54,8 @@ def detach(run_dir: Path, epoch: int) -> None:
         (run_dir / LOG_FILE).parent.mkdir(mode=0o700, exist_ok=True)
         _redirect_stdio(run_dir / OWN_LOG_FILE)
     process_tree.become_subreaper()
-    clear_up(run_dir)
+    if (run_dir / IDENTITY_FILE).exists():  # else nothing was ever started here
+        clear_up(run_dir)
     Identity.own(epoch).write(run_dir)
 
 

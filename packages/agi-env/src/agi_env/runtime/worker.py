@@ -16,6 +16,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from agi_env.errors import (
     AgiError,
@@ -35,6 +36,7 @@ from agi_env.runtime.executor_seat import MAX_IN_HAND
 from agi_env.runtime.executors import LOGS_DIRECTORY, LocalExecutors
 from agi_env.runtime.frames import Message
 from agi_env.runtime.interpreter import Interpreter
+from agi_env.runtime.own_address import address_toward
 from agi_env.runtime.port_range import PortRange
 from agi_env.runtime.spec import SPEC_FILE, RunSpec
 
@@ -95,6 +97,7 @@ class Worker:
         self._called: asyncio.Future[tuple[str, int]] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._carrying = Carrying(self._pass_on)
+        self._unsaid: list[events.SeatEvent] = []
         self._why: AgiError | None = None
         self._granted = asyncio.Event()
         self._lease = ""
@@ -166,7 +169,7 @@ class Worker:
         dask = import_module("agi_env.runtime.dask_worker")
         berth = dask.Berth(
             name=f"slot {self._slot.index}, epoch {epoch}, process {os.getpid()}",
-            host=self._slot.host,
+            host=_own_address(scheduler),
             ports=PortRange.parse(self._cluster.worker_ports),
             tasks=MAX_IN_HAND * self._slot.executors,
             directory=self._directory,
@@ -248,8 +251,17 @@ class Worker:
 
     def _happened(self, event: events.Event) -> None:
         assert isinstance(event, events.SeatEvent)
-        self._dask.tell(worker_messages.event(self._lease, event))
         self._carrying.note(event)
+        if not self._unsaid:
+            # In the next turn: what Dask has to say of the task is on its way by then, with which
+            # this shares one message, as it does with what else the executor said.
+            asyncio.get_running_loop().call_soon(self._say)
+        self._unsaid.append(event)
+
+    def _say(self) -> None:
+        unsaid, self._unsaid = self._unsaid, []
+        for event in unsaid:
+            self._dask.tell(worker_messages.event(self._lease, event))
 
 
 def _spec(run_dir: Path) -> RunSpec:
@@ -260,6 +272,15 @@ def _spec(run_dir: Path) -> RunSpec:
         raise StateUnreadableError(
             f"it cannot be read: {error.strerror}", where=str(path)
         ) from None
+
+
+def _own_address(scheduler: str) -> str:
+    """The address of this machine that the runner's host can reach, as far as this one knows."""
+    place = urlsplit(scheduler)
+    try:
+        return address_toward(place.hostname or "", place.port or 0)
+    except OSError as error:
+        raise RefusedError(f"no way to the runner: {error}", where=scheduler) from error
 
 
 def _now() -> float:

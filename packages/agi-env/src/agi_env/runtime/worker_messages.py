@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from agi_env.errors import InternalError
@@ -33,7 +32,8 @@ def renew(lease: str, sent_at: float) -> Message:
 
 def event(lease: str, what: events.SeatEvent) -> Message:
     """This happened to an executor of mine."""
-    return {"op": "event", "lease": lease, "kind": type(what).__name__, "facts": asdict(what)}
+    facts = events.facts_of(what)
+    return {"op": "event", "lease": lease, "kind": type(what).__name__, "facts": facts}
 
 
 # Downwards.

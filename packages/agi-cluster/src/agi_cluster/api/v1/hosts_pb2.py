@@ -22,26 +22,43 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from agi_cluster.api.v1 import common_pb2 as agi__cluster_dot_api_dot_v1_dot_common__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61gi_cluster/api/v1/hosts.proto\x12\x06\x61gi.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x02\n\x04Host\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12!\n\x05state\x18\x03 \x01(\x0e\x32\x12.agi.v1.Host.State\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ores\x18\x05 \x01(\x05\x12\x14\n\x0cleased_cores\x18\x06 \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x03\x12\x16\n\x0epython_version\x18\x08 \x01(\t\x12\x10\n\x08platform\x18\t \x01(\t\x12\x12\n\nuv_version\x18\n \x01(\t\x12.\n\ncheck_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_READY\x10\x01\x12\x11\n\rSTATE_SUSPECT\x10\x02\"9\n\x10ListHostsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"I\n\x11ListHostsResponse\x12\x1b\n\x05hosts\x18\x01 \x03(\x0b\x32\x0c.agi.v1.Host\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1e\n\x0eGetHostRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\x80\x01\n\x0bHostService\x12@\n\tListHosts\x12\x18.agi.v1.ListHostsRequest\x1a\x19.agi.v1.ListHostsResponse\x12/\n\x07GetHost\x12\x16.agi.v1.GetHostRequest\x1a\x0c.agi.v1.Hostb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61gi_cluster/api/v1/hosts.proto\x12\x06\x61gi.v1\x1a\x1f\x61gi_cluster/api/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x06\n\x04Host\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12!\n\x05state\x18\x03 \x01(\x0e\x32\x12.agi.v1.Host.State\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x63ores\x18\x05 \x01(\x05\x12\x14\n\x0cleased_cores\x18\x06 \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x03\x12\x16\n\x0epython_version\x18\x08 \x01(\t\x12\x10\n\x08platform\x18\t \x01(\t\x12\x12\n\nuv_version\x18\n \x01(\t\x12.\n\ncheck_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04user\x18\x0c \x01(\t\x12\x0c\n\x04port\x18\r \x01(\x05\x12\x15\n\ridentity_file\x18\x0e \x01(\t\x12\x1b\n\x13offered_fingerprint\x18\x0f \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x10 \x01(\t\x12\x0f\n\x07\x64rained\x18\x11 \x01(\x08\x12\x1c\n\x05\x65rror\x18\x12 \x01(\x0b\x32\r.agi.v1.Error\x12-\n\tseen_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x15 \x01(\t\x12\n\n\x02os\x18\x16 \x01(\t\x12\x0c\n\x04libc\x18\x17 \x01(\t\x12\x0c\n\x04home\x18\x18 \x01(\t\x12\x0c\n\x04root\x18\x19 \x01(\t\x12\x13\n\x0bpython_path\x18\x1a \x01(\t\x12\x0f\n\x07pythons\x18\x1b \x03(\t\x12\x0f\n\x07uv_path\x18\x1c \x01(\t\x12\x0c\n\x04gpus\x18\x1d \x03(\t\x12\x17\n\x0f\x64isk_free_bytes\x18\x1e \x01(\x03\x12\x14\n\x0c\x63lock_offset\x18\x1f \x01(\x01\x12\x0f\n\x07\x62oot_id\x18  \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18! \x01(\t\"\x82\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_READY\x10\x01\x12\x11\n\rSTATE_SUSPECT\x10\x02\x12\x13\n\x0fSTATE_UNTRUSTED\x10\x03\x12\x15\n\x11STATE_KEY_CHANGED\x10\x04\x12\x12\n\x0eSTATE_UNUSABLE\x10\x05\"9\n\x10ListHostsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"I\n\x11ListHostsResponse\x12\x1b\n\x05hosts\x18\x01 \x03(\x0b\x32\x0c.agi.v1.Host\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1e\n\x0eGetHostRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x9d\x01\n\x11\x43reateHostRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\x05\x12\x15\n\ridentity_file\x18\x05 \x01(\t\x12\x19\n\x11trust_fingerprint\x18\x06 \x01(\t\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\"`\n\x10TrustHostRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"f\n\x14\x41uthorizeHostRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x15\n\x08password\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"K\n\x10\x43heckHostRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"Y\n\x10\x44rainHostRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"Z\n\x11ResumeHostRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"Z\n\x11\x44\x65leteHostRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x32\x81\x04\n\x0bHostService\x12@\n\tListHosts\x12\x18.agi.v1.ListHostsRequest\x1a\x19.agi.v1.ListHostsResponse\x12/\n\x07GetHost\x12\x16.agi.v1.GetHostRequest\x1a\x0c.agi.v1.Host\x12\x35\n\nCreateHost\x12\x19.agi.v1.CreateHostRequest\x1a\x0c.agi.v1.Host\x12\x33\n\tTrustHost\x12\x18.agi.v1.TrustHostRequest\x1a\x0c.agi.v1.Host\x12;\n\rAuthorizeHost\x12\x1c.agi.v1.AuthorizeHostRequest\x1a\x0c.agi.v1.Host\x12\x33\n\tCheckHost\x12\x18.agi.v1.CheckHostRequest\x1a\x0c.agi.v1.Host\x12\x33\n\tDrainHost\x12\x18.agi.v1.DrainHostRequest\x1a\x0c.agi.v1.Host\x12\x35\n\nResumeHost\x12\x19.agi.v1.ResumeHostRequest\x1a\x0c.agi.v1.Host\x12\x35\n\nDeleteHost\x12\x19.agi.v1.DeleteHostRequest\x1a\x0c.agi.v1.Hostb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agi_cluster.api.v1.hosts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HOST']._serialized_start=76
-  _globals['_HOST']._serialized_end=401
-  _globals['_HOST_STATE']._serialized_start=335
-  _globals['_HOST_STATE']._serialized_end=401
-  _globals['_LISTHOSTSREQUEST']._serialized_start=403
-  _globals['_LISTHOSTSREQUEST']._serialized_end=460
-  _globals['_LISTHOSTSRESPONSE']._serialized_start=462
-  _globals['_LISTHOSTSRESPONSE']._serialized_end=535
-  _globals['_GETHOSTREQUEST']._serialized_start=537
-  _globals['_GETHOSTREQUEST']._serialized_end=567
-  _globals['_HOSTSERVICE']._serialized_start=570
-  _globals['_HOSTSERVICE']._serialized_end=698
+  _globals['_AUTHORIZEHOSTREQUEST'].fields_by_name['password']._loaded_options = None
+  _globals['_AUTHORIZEHOSTREQUEST'].fields_by_name['password']._serialized_options = b'\200\001\001'
+  _globals['_HOST']._serialized_start=109
+  _globals['_HOST']._serialized_end=961
+  _globals['_HOST_STATE']._serialized_start=831
+  _globals['_HOST_STATE']._serialized_end=961
+  _globals['_LISTHOSTSREQUEST']._serialized_start=963
+  _globals['_LISTHOSTSREQUEST']._serialized_end=1020
+  _globals['_LISTHOSTSRESPONSE']._serialized_start=1022
+  _globals['_LISTHOSTSRESPONSE']._serialized_end=1095
+  _globals['_GETHOSTREQUEST']._serialized_start=1097
+  _globals['_GETHOSTREQUEST']._serialized_end=1127
+  _globals['_CREATEHOSTREQUEST']._serialized_start=1130
+  _globals['_CREATEHOSTREQUEST']._serialized_end=1287
+  _globals['_TRUSTHOSTREQUEST']._serialized_start=1289
+  _globals['_TRUSTHOSTREQUEST']._serialized_end=1385
+  _globals['_AUTHORIZEHOSTREQUEST']._serialized_start=1387
+  _globals['_AUTHORIZEHOSTREQUEST']._serialized_end=1489
+  _globals['_CHECKHOSTREQUEST']._serialized_start=1491
+  _globals['_CHECKHOSTREQUEST']._serialized_end=1566
+  _globals['_DRAINHOSTREQUEST']._serialized_start=1568
+  _globals['_DRAINHOSTREQUEST']._serialized_end=1657
+  _globals['_RESUMEHOSTREQUEST']._serialized_start=1659
+  _globals['_RESUMEHOSTREQUEST']._serialized_end=1749
+  _globals['_DELETEHOSTREQUEST']._serialized_start=1751
+  _globals['_DELETEHOSTREQUEST']._serialized_end=1841
+  _globals['_HOSTSERVICE']._serialized_start=1844
+  _globals['_HOSTSERVICE']._serialized_end=2357
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+import agi_cluster.api.v1.common_pb2
 import builtins
 import collections.abc
 import google.protobuf.descriptor
@@ -38,6 +39,12 @@ class Host(google.protobuf.message.Message):
         """It can be used."""
         STATE_SUSPECT: Host._State.ValueType  # 2
         """It did not answer lately; what runs on it is not judged by that."""
+        STATE_UNTRUSTED: Host._State.ValueType  # 3
+        """It is enrolled, and nobody has accepted its key yet."""
+        STATE_KEY_CHANGED: Host._State.ValueType  # 4
+        """It shows another key than the accepted one; nothing is sent to it."""
+        STATE_UNUSABLE: Host._State.ValueType  # 5
+        """It answers and cannot be used; the error says why."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where a host stands."""
@@ -48,6 +55,12 @@ class Host(google.protobuf.message.Message):
     """It can be used."""
     STATE_SUSPECT: Host.State.ValueType  # 2
     """It did not answer lately; what runs on it is not judged by that."""
+    STATE_UNTRUSTED: Host.State.ValueType  # 3
+    """It is enrolled, and nobody has accepted its key yet."""
+    STATE_KEY_CHANGED: Host.State.ValueType  # 4
+    """It shows another key than the accepted one; nothing is sent to it."""
+    STATE_UNUSABLE: Host.State.ValueType  # 5
+    """It answers and cannot be used; the error says why."""
 
     NAME_FIELD_NUMBER: builtins.int
     ADDRESS_FIELD_NUMBER: builtins.int
@@ -60,10 +73,32 @@ class Host(google.protobuf.message.Message):
     PLATFORM_FIELD_NUMBER: builtins.int
     UV_VERSION_FIELD_NUMBER: builtins.int
     CHECK_TIME_FIELD_NUMBER: builtins.int
+    USER_FIELD_NUMBER: builtins.int
+    PORT_FIELD_NUMBER: builtins.int
+    IDENTITY_FILE_FIELD_NUMBER: builtins.int
+    OFFERED_FINGERPRINT_FIELD_NUMBER: builtins.int
+    FINGERPRINT_FIELD_NUMBER: builtins.int
+    DRAINED_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    SEEN_TIME_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    OS_FIELD_NUMBER: builtins.int
+    LIBC_FIELD_NUMBER: builtins.int
+    HOME_FIELD_NUMBER: builtins.int
+    ROOT_FIELD_NUMBER: builtins.int
+    PYTHON_PATH_FIELD_NUMBER: builtins.int
+    PYTHONS_FIELD_NUMBER: builtins.int
+    UV_PATH_FIELD_NUMBER: builtins.int
+    GPUS_FIELD_NUMBER: builtins.int
+    DISK_FREE_BYTES_FIELD_NUMBER: builtins.int
+    CLOCK_OFFSET_FIELD_NUMBER: builtins.int
+    BOOT_ID_FIELD_NUMBER: builtins.int
+    ACCOUNT_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The resource name: hosts/{address}."""
     address: builtins.str
-    """Its address."""
+    """Its address: what worker maps call it."""
     state: Global___Host.State.ValueType
     """Where it stands."""
     reason: builtins.str
@@ -80,9 +115,63 @@ class Host(google.protobuf.message.Message):
     """Its platform, such as linux-x86_64."""
     uv_version: builtins.str
     """Its uv."""
+    user: builtins.str
+    """The name of the login; empty: as ssh_config says."""
+    port: builtins.int
+    """The SSH port; 0: as ssh_config says."""
+    identity_file: builtins.str
+    """The path of the private key on the manager; empty: the usual ones and the agent."""
+    offered_fingerprint: builtins.str
+    """The fingerprint of the key that it showed last."""
+    fingerprint: builtins.str
+    """The fingerprint of the accepted key; no other is ever accepted."""
+    drained: builtins.bool
+    """Nothing new is placed on it."""
+    etag: builtins.str
+    """Changes with the login, the accepted key and the draining; not with what it says of itself."""
+    os: builtins.str
+    """The name of its operating system, such as Debian GNU/Linux 12 (bookworm)."""
+    libc: builtins.str
+    """Its C library, such as glibc2.36."""
+    home: builtins.str
+    """The home directory of the login."""
+    root: builtins.str
+    """The directory there that is ours."""
+    python_path: builtins.str
+    """The path of the Python that is used: 3.11 or later."""
+    uv_path: builtins.str
+    """The path of the uv that is used."""
+    disk_free_bytes: builtins.int
+    """The bytes that are free where our directory is."""
+    clock_offset: builtins.float
+    """Seconds by which its clock is ahead of the manager's; negative: behind."""
+    boot_id: builtins.str
+    """The identity of its present boot."""
+    account: builtins.str
+    """The name of the account that the login led to."""
     @property
     def check_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When these facts were read."""
+        """When it was looked at last, whether it answered or not."""
+
+    @property
+    def error(self) -> agi_cluster.api.v1.common_pb2.Error:
+        """What is wrong with it, with what to do about it."""
+
+    @property
+    def seen_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it answered last."""
+
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was enrolled."""
+
+    @property
+    def pythons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Every Python that was found there, as "3.11.7 /usr/bin/python3"."""
+
+    @property
+    def gpus(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Its GPUs, as nvidia-smi lists them."""
 
     def __init__(
         self,
@@ -98,9 +187,31 @@ class Host(google.protobuf.message.Message):
         platform: builtins.str = ...,
         uv_version: builtins.str = ...,
         check_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        user: builtins.str = ...,
+        port: builtins.int = ...,
+        identity_file: builtins.str = ...,
+        offered_fingerprint: builtins.str = ...,
+        fingerprint: builtins.str = ...,
+        drained: builtins.bool = ...,
+        error: agi_cluster.api.v1.common_pb2.Error | None = ...,
+        seen_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        os: builtins.str = ...,
+        libc: builtins.str = ...,
+        home: builtins.str = ...,
+        root: builtins.str = ...,
+        python_path: builtins.str = ...,
+        pythons: collections.abc.Iterable[builtins.str] | None = ...,
+        uv_path: builtins.str = ...,
+        gpus: collections.abc.Iterable[builtins.str] | None = ...,
+        disk_free_bytes: builtins.int = ...,
+        clock_offset: builtins.float = ...,
+        boot_id: builtins.str = ...,
+        account: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["check_time", b"check_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["address", b"address", "check_time", b"check_time", "cores", b"cores", "leased_cores", b"leased_cores", "memory_bytes", b"memory_bytes", "name", b"name", "platform", b"platform", "python_version", b"python_version", "reason", b"reason", "state", b"state", "uv_version", b"uv_version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["check_time", b"check_time", "create_time", b"create_time", "error", b"error", "seen_time", b"seen_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["account", b"account", "address", b"address", "boot_id", b"boot_id", "check_time", b"check_time", "clock_offset", b"clock_offset", "cores", b"cores", "create_time", b"create_time", "disk_free_bytes", b"disk_free_bytes", "drained", b"drained", "error", b"error", "etag", b"etag", "fingerprint", b"fingerprint", "gpus", b"gpus", "home", b"home", "identity_file", b"identity_file", "leased_cores", b"leased_cores", "libc", b"libc", "memory_bytes", b"memory_bytes", "name", b"name", "offered_fingerprint", b"offered_fingerprint", "os", b"os", "platform", b"platform", "port", b"port", "python_path", b"python_path", "python_version", b"python_version", "pythons", b"pythons", "reason", b"reason", "root", b"root", "seen_time", b"seen_time", "state", b"state", "user", b"user", "uv_path", b"uv_path", "uv_version", b"uv_version"]) -> None: ...
 
 Global___Host: typing_extensions.TypeAlias = Host
 
@@ -167,3 +278,221 @@ class GetHostRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
 
 Global___GetHostRequest: typing_extensions.TypeAlias = GetHostRequest
+
+@typing.final
+class CreateHostRequest(google.protobuf.message.Message):
+    """Enrols a host."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ADDRESS_FIELD_NUMBER: builtins.int
+    USER_FIELD_NUMBER: builtins.int
+    PORT_FIELD_NUMBER: builtins.int
+    IDENTITY_FILE_FIELD_NUMBER: builtins.int
+    TRUST_FINGERPRINT_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    address: builtins.str
+    """Its name or address, as worker maps will call it, without user and port."""
+    user: builtins.str
+    """The name of the login; empty: as ssh_config says."""
+    port: builtins.int
+    """The SSH port; 0: as ssh_config says."""
+    identity_file: builtins.str
+    """The absolute path of the private key on the manager; empty: the usual ones and the agent."""
+    trust_fingerprint: builtins.str
+    """Accept its key at once if it has this fingerprint, as "SHA256:..."."""
+    validate_only: builtins.bool
+    """Only check: the host is asked for its key and nothing is kept."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        address: builtins.str = ...,
+        user: builtins.str = ...,
+        port: builtins.int = ...,
+        identity_file: builtins.str = ...,
+        trust_fingerprint: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["address", b"address", "identity_file", b"identity_file", "port", b"port", "request_id", b"request_id", "trust_fingerprint", b"trust_fingerprint", "user", b"user", "validate_only", b"validate_only"]) -> None: ...
+
+Global___CreateHostRequest: typing_extensions.TypeAlias = CreateHostRequest
+
+@typing.final
+class TrustHostRequest(google.protobuf.message.Message):
+    """Accepts the key of a host."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    FINGERPRINT_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """hosts/{address}."""
+    fingerprint: builtins.str
+    """The fingerprint of the key to accept, as "SHA256:...". It must be the one that the host shows."""
+    validate_only: builtins.bool
+    """Only check."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        fingerprint: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["fingerprint", b"fingerprint", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___TrustHostRequest: typing_extensions.TypeAlias = TrustHostRequest
+
+@typing.final
+class AuthorizeHostRequest(google.protobuf.message.Message):
+    """Installs the daemon's public key on a host."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    PASSWORD_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """hosts/{address}."""
+    password: builtins.str
+    """The password of the login."""
+    validate_only: builtins.bool
+    """Only check: the host is known and its key is accepted. No login is made."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        password: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "password", b"password", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___AuthorizeHostRequest: typing_extensions.TypeAlias = AuthorizeHostRequest
+
+@typing.final
+class CheckHostRequest(google.protobuf.message.Message):
+    """Looks at a host."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """hosts/{address}."""
+    validate_only: builtins.bool
+    """Look, and keep nothing of what was seen."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___CheckHostRequest: typing_extensions.TypeAlias = CheckHostRequest
+
+@typing.final
+class DrainHostRequest(google.protobuf.message.Message):
+    """Drains a host."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """hosts/{address}."""
+    etag: builtins.str
+    """The etag that was read; a mismatch is ETAG_MISMATCH. Empty: however it is."""
+    validate_only: builtins.bool
+    """Only check."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___DrainHostRequest: typing_extensions.TypeAlias = DrainHostRequest
+
+@typing.final
+class ResumeHostRequest(google.protobuf.message.Message):
+    """Ends the draining of a host."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """hosts/{address}."""
+    etag: builtins.str
+    """The etag that was read; a mismatch is ETAG_MISMATCH. Empty: however it is."""
+    validate_only: builtins.bool
+    """Only check."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___ResumeHostRequest: typing_extensions.TypeAlias = ResumeHostRequest
+
+@typing.final
+class DeleteHostRequest(google.protobuf.message.Message):
+    """Forgets a host."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """hosts/{address}."""
+    etag: builtins.str
+    """The etag that was read; a mismatch is ETAG_MISMATCH. Empty: however it is."""
+    validate_only: builtins.bool
+    """Only check."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___DeleteHostRequest: typing_extensions.TypeAlias = DeleteHostRequest

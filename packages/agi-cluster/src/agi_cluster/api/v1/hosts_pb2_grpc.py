@@ -26,7 +26,10 @@ if _version_not_supported:
 
 
 class HostServiceStub(object):
-    """The machines that the daemon knows.
+    """The machines that the daemon knows: this one, which is always 127.0.0.1, and those enrolled.
+
+    A host is enrolled with CreateHost, which shows its key; it is used once that key was accepted
+    with TrustHost. Where it knows no key of the user's, AuthorizeHost installs one.
     """
 
     def __init__(self, channel):
@@ -45,10 +48,48 @@ class HostServiceStub(object):
                 request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.GetHostRequest.SerializeToString,
                 response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
                 _registered_method=True)
+        self.CreateHost = channel.unary_unary(
+                '/agi.v1.HostService/CreateHost',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.CreateHostRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+                _registered_method=True)
+        self.TrustHost = channel.unary_unary(
+                '/agi.v1.HostService/TrustHost',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.TrustHostRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+                _registered_method=True)
+        self.AuthorizeHost = channel.unary_unary(
+                '/agi.v1.HostService/AuthorizeHost',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.AuthorizeHostRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+                _registered_method=True)
+        self.CheckHost = channel.unary_unary(
+                '/agi.v1.HostService/CheckHost',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.CheckHostRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+                _registered_method=True)
+        self.DrainHost = channel.unary_unary(
+                '/agi.v1.HostService/DrainHost',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.DrainHostRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+                _registered_method=True)
+        self.ResumeHost = channel.unary_unary(
+                '/agi.v1.HostService/ResumeHost',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.ResumeHostRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+                _registered_method=True)
+        self.DeleteHost = channel.unary_unary(
+                '/agi.v1.HostService/DeleteHost',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.DeleteHostRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+                _registered_method=True)
 
 
 class HostServiceServicer(object):
-    """The machines that the daemon knows.
+    """The machines that the daemon knows: this one, which is always 127.0.0.1, and those enrolled.
+
+    A host is enrolled with CreateHost, which shows its key; it is used once that key was accepted
+    with TrustHost. Where it knows no key of the user's, AuthorizeHost installs one.
     """
 
     def ListHosts(self, request, context):
@@ -60,6 +101,66 @@ class HostServiceServicer(object):
 
     def GetHost(self, request, context):
         """Returns one host. Errors: HOST_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateHost(self, request, context):
+        """Enrols a host: asks it for its key, without a login, and keeps what it showed. With
+        trust_fingerprint the key is accepted in the same step, if it is that one.
+        Errors: REQUEST_INVALID, ALREADY_EXISTS, HOST_UNREACHABLE, HOST_UNRESOLVED,
+        HOST_KEY_UNTRUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TrustHost(self, request, context):
+        """Accepts the key of a host, logs in and reads its facts. What stands in the way of the login
+        is no error of this method: the host is returned in the state that says it.
+        Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_KEY_UNTRUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AuthorizeHost(self, request, context):
+        """Installs the daemon's own public key on a host after one login by password, and reads its
+        facts. The password is used once and kept nowhere.
+        Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_KEY_UNTRUSTED, HOST_KEY_CHANGED,
+        HOST_LOGIN_REFUSED, HOST_UNREACHABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckHost(self, request, context):
+        """Looks at a host again. What is wrong with it is no error of this method: the host is returned
+        in the state that says it. Errors: HOST_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainHost(self, request, context):
+        """Has nothing new placed on a host; what runs there goes on.
+        Errors: HOST_NOT_FOUND, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeHost(self, request, context):
+        """Ends the draining of a host. Errors: HOST_NOT_FOUND, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteHost(self, request, context):
+        """Forgets a host that nothing uses, and returns it as it was.
+        Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_IN_USE, ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +179,41 @@ def add_HostServiceServicer_to_server(servicer, server):
                     request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.GetHostRequest.FromString,
                     response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
             ),
+            'CreateHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateHost,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.CreateHostRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
+            ),
+            'TrustHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.TrustHost,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.TrustHostRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
+            ),
+            'AuthorizeHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.AuthorizeHost,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.AuthorizeHostRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
+            ),
+            'CheckHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckHost,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.CheckHostRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
+            ),
+            'DrainHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainHost,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.DrainHostRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
+            ),
+            'ResumeHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeHost,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.ResumeHostRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
+            ),
+            'DeleteHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteHost,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.DeleteHostRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'agi.v1.HostService', rpc_method_handlers)
@@ -87,7 +223,10 @@ def add_HostServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class HostService(object):
-    """The machines that the daemon knows.
+    """The machines that the daemon knows: this one, which is always 127.0.0.1, and those enrolled.
+
+    A host is enrolled with CreateHost, which shows its key; it is used once that key was accepted
+    with TrustHost. Where it knows no key of the user's, AuthorizeHost installs one.
     """
 
     @staticmethod
@@ -133,6 +272,195 @@ class HostService(object):
             target,
             '/agi.v1.HostService/GetHost',
             agi__cluster_dot_api_dot_v1_dot_hosts__pb2.GetHostRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.HostService/CreateHost',
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.CreateHostRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TrustHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.HostService/TrustHost',
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.TrustHostRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AuthorizeHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.HostService/AuthorizeHost',
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.AuthorizeHostRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.HostService/CheckHost',
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.CheckHostRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.HostService/DrainHost',
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.DrainHostRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.HostService/ResumeHost',
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.ResumeHostRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.HostService/DeleteHost',
+            agi__cluster_dot_api_dot_v1_dot_hosts__pb2.DeleteHostRequest.SerializeToString,
             agi__cluster_dot_api_dot_v1_dot_hosts__pb2.Host.FromString,
             options,
             channel_credentials,

@@ -57,8 +57,124 @@ _HostServiceGetHostType = typing_extensions.TypeVar(
     ],
 )
 
-class HostServiceStub(typing.Generic[_HostServiceListHostsType, _HostServiceGetHostType]):
-    """The machines that the daemon knows."""
+_HostServiceCreateHostType = typing_extensions.TypeVar(
+    '_HostServiceCreateHostType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CreateHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CreateHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CreateHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+)
+
+_HostServiceTrustHostType = typing_extensions.TypeVar(
+    '_HostServiceTrustHostType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.TrustHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.TrustHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.TrustHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+)
+
+_HostServiceAuthorizeHostType = typing_extensions.TypeVar(
+    '_HostServiceAuthorizeHostType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.AuthorizeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.AuthorizeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.AuthorizeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+)
+
+_HostServiceCheckHostType = typing_extensions.TypeVar(
+    '_HostServiceCheckHostType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CheckHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CheckHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CheckHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+)
+
+_HostServiceDrainHostType = typing_extensions.TypeVar(
+    '_HostServiceDrainHostType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DrainHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DrainHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DrainHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+)
+
+_HostServiceResumeHostType = typing_extensions.TypeVar(
+    '_HostServiceResumeHostType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.ResumeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.ResumeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.ResumeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+)
+
+_HostServiceDeleteHostType = typing_extensions.TypeVar(
+    '_HostServiceDeleteHostType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DeleteHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DeleteHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DeleteHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+)
+
+class HostServiceStub(typing.Generic[_HostServiceListHostsType, _HostServiceGetHostType, _HostServiceCreateHostType, _HostServiceTrustHostType, _HostServiceAuthorizeHostType, _HostServiceCheckHostType, _HostServiceDrainHostType, _HostServiceResumeHostType, _HostServiceDeleteHostType]):
+    """The machines that the daemon knows: this one, which is always 127.0.0.1, and those enrolled.
+
+    A host is enrolled with CreateHost, which shows its key; it is used once that key was accepted
+    with TrustHost. Where it knows no key of the user's, AuthorizeHost installs one.
+    """
 
     @typing.overload
     def __init__(self: HostServiceStub[
@@ -68,6 +184,34 @@ class HostServiceStub(typing.Generic[_HostServiceListHostsType, _HostServiceGetH
         ],
         grpc.UnaryUnaryMultiCallable[
             agi_cluster.api.v1.hosts_pb2.GetHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.CreateHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.TrustHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.AuthorizeHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.CheckHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.DrainHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.ResumeHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.DeleteHostRequest,
             agi_cluster.api.v1.hosts_pb2.Host,
         ],
     ], channel: grpc.Channel) -> None: ...
@@ -82,6 +226,34 @@ class HostServiceStub(typing.Generic[_HostServiceListHostsType, _HostServiceGetH
             agi_cluster.api.v1.hosts_pb2.GetHostRequest,
             agi_cluster.api.v1.hosts_pb2.Host,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.CreateHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.TrustHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.AuthorizeHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.CheckHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.DrainHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.ResumeHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.hosts_pb2.DeleteHostRequest,
+            agi_cluster.api.v1.hosts_pb2.Host,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     ListHosts: _HostServiceListHostsType
@@ -89,6 +261,44 @@ class HostServiceStub(typing.Generic[_HostServiceListHostsType, _HostServiceGetH
 
     GetHost: _HostServiceGetHostType
     """Returns one host. Errors: HOST_NOT_FOUND."""
+
+    CreateHost: _HostServiceCreateHostType
+    """Enrols a host: asks it for its key, without a login, and keeps what it showed. With
+    trust_fingerprint the key is accepted in the same step, if it is that one.
+    Errors: REQUEST_INVALID, ALREADY_EXISTS, HOST_UNREACHABLE, HOST_UNRESOLVED,
+    HOST_KEY_UNTRUSTED.
+    """
+
+    TrustHost: _HostServiceTrustHostType
+    """Accepts the key of a host, logs in and reads its facts. What stands in the way of the login
+    is no error of this method: the host is returned in the state that says it.
+    Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_KEY_UNTRUSTED.
+    """
+
+    AuthorizeHost: _HostServiceAuthorizeHostType
+    """Installs the daemon's own public key on a host after one login by password, and reads its
+    facts. The password is used once and kept nowhere.
+    Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_KEY_UNTRUSTED, HOST_KEY_CHANGED,
+    HOST_LOGIN_REFUSED, HOST_UNREACHABLE.
+    """
+
+    CheckHost: _HostServiceCheckHostType
+    """Looks at a host again. What is wrong with it is no error of this method: the host is returned
+    in the state that says it. Errors: HOST_NOT_FOUND.
+    """
+
+    DrainHost: _HostServiceDrainHostType
+    """Has nothing new placed on a host; what runs there goes on.
+    Errors: HOST_NOT_FOUND, ETAG_MISMATCH.
+    """
+
+    ResumeHost: _HostServiceResumeHostType
+    """Ends the draining of a host. Errors: HOST_NOT_FOUND, ETAG_MISMATCH."""
+
+    DeleteHost: _HostServiceDeleteHostType
+    """Forgets a host that nothing uses, and returns it as it was.
+    Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_IN_USE, ETAG_MISMATCH.
+    """
 
 HostServiceAsyncStub: typing_extensions.TypeAlias = HostServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -99,10 +309,42 @@ HostServiceAsyncStub: typing_extensions.TypeAlias = HostServiceStub[
         agi_cluster.api.v1.hosts_pb2.GetHostRequest,
         agi_cluster.api.v1.hosts_pb2.Host,
     ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CreateHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.TrustHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.AuthorizeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.CheckHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DrainHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.ResumeHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.hosts_pb2.DeleteHostRequest,
+        agi_cluster.api.v1.hosts_pb2.Host,
+    ],
 ]
 
 class HostServiceServicer(metaclass=abc.ABCMeta):
-    """The machines that the daemon knows."""
+    """The machines that the daemon knows: this one, which is always 127.0.0.1, and those enrolled.
+
+    A host is enrolled with CreateHost, which shows its key; it is used once that key was accepted
+    with TrustHost. Where it knows no key of the user's, AuthorizeHost installs one.
+    """
 
     @abc.abstractmethod
     def ListHosts(
@@ -119,5 +361,78 @@ class HostServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
         """Returns one host. Errors: HOST_NOT_FOUND."""
+
+    @abc.abstractmethod
+    def CreateHost(
+        self,
+        request: agi_cluster.api.v1.hosts_pb2.CreateHostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
+        """Enrols a host: asks it for its key, without a login, and keeps what it showed. With
+        trust_fingerprint the key is accepted in the same step, if it is that one.
+        Errors: REQUEST_INVALID, ALREADY_EXISTS, HOST_UNREACHABLE, HOST_UNRESOLVED,
+        HOST_KEY_UNTRUSTED.
+        """
+
+    @abc.abstractmethod
+    def TrustHost(
+        self,
+        request: agi_cluster.api.v1.hosts_pb2.TrustHostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
+        """Accepts the key of a host, logs in and reads its facts. What stands in the way of the login
+        is no error of this method: the host is returned in the state that says it.
+        Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_KEY_UNTRUSTED.
+        """
+
+    @abc.abstractmethod
+    def AuthorizeHost(
+        self,
+        request: agi_cluster.api.v1.hosts_pb2.AuthorizeHostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
+        """Installs the daemon's own public key on a host after one login by password, and reads its
+        facts. The password is used once and kept nowhere.
+        Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_KEY_UNTRUSTED, HOST_KEY_CHANGED,
+        HOST_LOGIN_REFUSED, HOST_UNREACHABLE.
+        """
+
+    @abc.abstractmethod
+    def CheckHost(
+        self,
+        request: agi_cluster.api.v1.hosts_pb2.CheckHostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
+        """Looks at a host again. What is wrong with it is no error of this method: the host is returned
+        in the state that says it. Errors: HOST_NOT_FOUND.
+        """
+
+    @abc.abstractmethod
+    def DrainHost(
+        self,
+        request: agi_cluster.api.v1.hosts_pb2.DrainHostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
+        """Has nothing new placed on a host; what runs there goes on.
+        Errors: HOST_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+    @abc.abstractmethod
+    def ResumeHost(
+        self,
+        request: agi_cluster.api.v1.hosts_pb2.ResumeHostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
+        """Ends the draining of a host. Errors: HOST_NOT_FOUND, ETAG_MISMATCH."""
+
+    @abc.abstractmethod
+    def DeleteHost(
+        self,
+        request: agi_cluster.api.v1.hosts_pb2.DeleteHostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.hosts_pb2.Host, collections.abc.Awaitable[agi_cluster.api.v1.hosts_pb2.Host]]:
+        """Forgets a host that nothing uses, and returns it as it was.
+        Errors: HOST_NOT_FOUND, REQUEST_INVALID, HOST_IN_USE, ETAG_MISMATCH.
+        """
 
 def add_HostServiceServicer_to_server(servicer: HostServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -27,33 +27,73 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61gi_cluster/api/v1/plans.proto\x12\x06\x61gi.v1\x1a\x1f\x61gi_cluster/api/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x03\n\x04Plan\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0b\n\x03\x61pp\x18\x04 \x01(\t\x12\x0c\n\x04mode\x18\x05 \x01(\x05\x12\x1f\n\x05slots\x18\x06 \x03(\x0b\x32\x10.agi.v1.PlanSlot\x12\x17\n\x0fpartition_count\x18\x07 \x01(\x05\x12\x14\n\x0ctotal_weight\x18\x08 \x01(\x01\x12\x18\n\x10predicted_finish\x18\t \x01(\x01\x12\x13\n\x0blower_bound\x18\n \x01(\x01\x12\x18\n\x10selection_digest\x18\x0b \x01(\t\x12\x17\n\x0fsettings_digest\x18\x0c \x01(\t\x12\x0e\n\x06\x64igest\x18\r \x01(\t\x12%\n\x04\x61rgs\x18\x0e \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x08\x66indings\x18\x10 \x03(\x0b\x32\x13.agi.v1.PlanFinding\x12\x11\n\tscheduler\x18\x11 \x01(\t\"\x86\x01\n\x08PlanSlot\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\r\n\x05\x63ores\x18\x03 \x01(\x05\x12\r\n\x05speed\x18\x04 \x01(\x01\x12\x0c\n\x04load\x18\x05 \x01(\x01\x12\x17\n\x0fpartition_count\x18\x06 \x01(\x05\x12\x18\n\x10predicted_finish\x18\x07 \x01(\x01\"@\n\x0bPlanFinding\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\nsuggestion\x18\x03 \x01(\t\"\x91\x01\n\x10PlannedPartition\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\'\n\x07payload\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0c\n\x04slot\x18\x05 \x01(\x05\x12\x0c\n\x04host\x18\x06 \x01(\t\x12\r\n\x05index\x18\x07 \x01(\x05\"\xc8\x01\n\x11\x43reatePlanRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12$\n\tselection\x18\x03 \x01(\x0b\x32\x11.agi.v1.Selection\x12\x11\n\x04mode\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12%\n\x04\x61rgs\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nno_install\x18\x06 \x01(\x08\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\x07\n\x05_mode\"\x1e\n\x0eGetPlanRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"F\n\x10ListPlansRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03\x61pp\x18\x03 \x01(\t\"I\n\x11ListPlansResponse\x12\x1b\n\x05plans\x18\x01 \x03(\x0b\x32\x0c.agi.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x19ListPlanPartitionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x1aListPlanPartitionsResponse\x12,\n\npartitions\x18\x01 \x03(\x0b\x32\x18.agi.v1.PlannedPartition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x94\x02\n\x0bPlanService\x12\x35\n\nCreatePlan\x12\x19.agi.v1.CreatePlanRequest\x1a\x0c.agi.v1.Plan\x12/\n\x07GetPlan\x12\x16.agi.v1.GetPlanRequest\x1a\x0c.agi.v1.Plan\x12@\n\tListPlans\x12\x18.agi.v1.ListPlansRequest\x1a\x19.agi.v1.ListPlansResponse\x12[\n\x12ListPlanPartitions\x12!.agi.v1.ListPlanPartitionsRequest\x1a\".agi.v1.ListPlanPartitionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61gi_cluster/api/v1/plans.proto\x12\x06\x61gi.v1\x1a\x1f\x61gi_cluster/api/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x04\n\x04Plan\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x0b\n\x03\x61pp\x18\x04 \x01(\t\x12\x0c\n\x04mode\x18\x05 \x01(\x05\x12\x1f\n\x05slots\x18\x06 \x03(\x0b\x32\x10.agi.v1.PlanSlot\x12\x17\n\x0fpartition_count\x18\x07 \x01(\x05\x12\x14\n\x0ctotal_weight\x18\x08 \x01(\x01\x12\x18\n\x10predicted_finish\x18\t \x01(\x01\x12\x13\n\x0blower_bound\x18\n \x01(\x01\x12\x18\n\x10selection_digest\x18\x0b \x01(\t\x12\x17\n\x0fsettings_digest\x18\x0c \x01(\t\x12\x0e\n\x06\x64igest\x18\r \x01(\t\x12%\n\x04\x61rgs\x18\x0e \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x08\x66indings\x18\x10 \x03(\x0b\x32\x13.agi.v1.PlanFinding\x12\x11\n\tscheduler\x18\x11 \x01(\t\x12\x12\n\nslot_count\x18\x12 \x01(\x05\x12\x14\n\x0cpinned_count\x18\x13 \x01(\x05\x12\x0e\n\x06\x63hange\x18\x14 \x01(\t\x12\x15\n\rbase_revision\x18\x15 \x01(\x05\x12\x19\n\x11weight_per_second\x18\x16 \x01(\x01\"\xaa\x01\n\x08PlanSlot\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\r\n\x05\x63ores\x18\x03 \x01(\x05\x12\r\n\x05speed\x18\x04 \x01(\x01\x12\x0c\n\x04load\x18\x05 \x01(\x01\x12\x17\n\x0fpartition_count\x18\x06 \x01(\x05\x12\x18\n\x10predicted_finish\x18\x07 \x01(\x01\x12\x11\n\texecutors\x18\x08 \x01(\x05\x12\x0f\n\x07timings\x18\t \x01(\x05\"\xa3\x01\n\x0bPlanFinding\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\nsuggestion\x18\x03 \x01(\t\x12\x31\n\x07numbers\x18\x04 \x03(\x0b\x32 .agi.v1.PlanFinding.NumbersEntry\x1a.\n\x0cNumbersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xa1\x01\n\x10PlannedPartition\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\'\n\x07payload\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0c\n\x04slot\x18\x05 \x01(\x05\x12\x0c\n\x04host\x18\x06 \x01(\t\x12\r\n\x05index\x18\x07 \x01(\x05\x12\x0e\n\x06pinned\x18\x08 \x01(\x08\"\xcc\x02\n\x11\x43reatePlanRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12$\n\tselection\x18\x03 \x01(\x0b\x32\x11.agi.v1.Selection\x12\x11\n\x04mode\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12%\n\x04\x61rgs\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nno_install\x18\x06 \x01(\x08\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x12\x0f\n\x07without\x18\x08 \x03(\t\x12\x33\n\x05slots\x18\t \x03(\x0b\x32$.agi.v1.CreatePlanRequest.SlotsEntry\x12\x0e\n\x06rebase\x18\n \x01(\t\x1a,\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x42\x07\n\x05_mode\"\x1e\n\x0eGetPlanRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"F\n\x10ListPlansRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03\x61pp\x18\x03 \x01(\t\"I\n\x11ListPlansResponse\x12\x1b\n\x05plans\x18\x01 \x03(\x0b\x32\x0c.agi.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x19ListPlanPartitionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x1aListPlanPartitionsResponse\x12,\n\npartitions\x18\x01 \x03(\x0b\x32\x18.agi.v1.PlannedPartition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"y\n\x0f\x45\x64itPlanRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x1f\n\x05\x65\x64its\x18\x04 \x03(\x0b\x32\x10.agi.v1.PlanEdit\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\x85\x02\n\x08PlanEdit\x12&\n\x04move\x18\x01 \x01(\x0b\x32\x16.agi.v1.MovePartitionsH\x00\x12&\n\x04swap\x18\x02 \x01(\x0b\x32\x16.agi.v1.SwapPartitionsH\x00\x12$\n\x03pin\x18\x03 \x01(\x0b\x32\x15.agi.v1.PinPartitionsH\x00\x12(\n\x05unpin\x18\x04 \x01(\x0b\x32\x17.agi.v1.UnpinPartitionsH\x00\x12*\n\trebalance\x18\x05 \x01(\x0b\x32\x15.agi.v1.RebalancePlanH\x00\x12 \n\x04undo\x18\x06 \x01(\x0b\x32\x10.agi.v1.UndoPlanH\x00\x42\x0b\n\toperation\"2\n\x0eMovePartitions\x12\x12\n\npartitions\x18\x01 \x03(\t\x12\x0c\n\x04slot\x18\x02 \x01(\x05\"/\n\x0eSwapPartitions\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\x0e\n\x06second\x18\x02 \x01(\t\"#\n\rPinPartitions\x12\x12\n\npartitions\x18\x01 \x03(\t\"%\n\x0fUnpinPartitions\x12\x12\n\npartitions\x18\x01 \x03(\t\" \n\rRebalancePlan\x12\x0f\n\x07without\x18\x01 \x03(\t\"\x1c\n\x08UndoPlan\x12\x10\n\x08revision\x18\x01 \x01(\x05\"Q\n\x18ListPlanRevisionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x19ListPlanRevisionsResponse\x12\x1b\n\x05plans\x18\x01 \x03(\x0b\x32\x0c.agi.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x10\x44iffPlansRequest\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"\xa9\x02\n\x08PlanDiff\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12%\n\x05moved\x18\x03 \x03(\x0b\x32\x16.agi.v1.MovedPartition\x12\x13\n\x0bmoved_count\x18\x04 \x01(\x05\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x05 \x03(\t\x12\x13\n\x0b\x61\x64\x64\x65\x64_count\x18\x06 \x01(\x05\x12\x0f\n\x07removed\x18\x07 \x03(\t\x12\x15\n\rremoved_count\x18\x08 \x01(\x05\x12/\n\nreweighted\x18\t \x03(\x0b\x32\x1b.agi.v1.ReweightedPartition\x12\x18\n\x10reweighted_count\x18\n \x01(\x05\x12\x15\n\rfinish_before\x18\x0b \x01(\x01\x12\x14\n\x0c\x66inish_after\x18\x0c \x01(\x01\"x\n\x0eMovedPartition\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\t\x12\x15\n\rpinned_before\x18\x05 \x01(\x08\x12\x14\n\x0cpinned_after\x18\x06 \x01(\x08\"@\n\x13ReweightedPartition\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x01\"\x1f\n\x0fLintPlanRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x10LintPlanResponse\x12%\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x13.agi.v1.PlanFinding2\x99\x04\n\x0bPlanService\x12\x35\n\nCreatePlan\x12\x19.agi.v1.CreatePlanRequest\x1a\x0c.agi.v1.Plan\x12/\n\x07GetPlan\x12\x16.agi.v1.GetPlanRequest\x1a\x0c.agi.v1.Plan\x12@\n\tListPlans\x12\x18.agi.v1.ListPlansRequest\x1a\x19.agi.v1.ListPlansResponse\x12[\n\x12ListPlanPartitions\x12!.agi.v1.ListPlanPartitionsRequest\x1a\".agi.v1.ListPlanPartitionsResponse\x12\x31\n\x08\x45\x64itPlan\x12\x17.agi.v1.EditPlanRequest\x1a\x0c.agi.v1.Plan\x12X\n\x11ListPlanRevisions\x12 .agi.v1.ListPlanRevisionsRequest\x1a!.agi.v1.ListPlanRevisionsResponse\x12\x37\n\tDiffPlans\x12\x18.agi.v1.DiffPlansRequest\x1a\x10.agi.v1.PlanDiff\x12=\n\x08LintPlan\x12\x17.agi.v1.LintPlanRequest\x1a\x18.agi.v1.LintPlanResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agi_cluster.api.v1.plans_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PLANFINDING_NUMBERSENTRY']._loaded_options = None
+  _globals['_PLANFINDING_NUMBERSENTRY']._serialized_options = b'8\001'
+  _globals['_CREATEPLANREQUEST_SLOTSENTRY']._loaded_options = None
+  _globals['_CREATEPLANREQUEST_SLOTSENTRY']._serialized_options = b'8\001'
   _globals['_PLAN']._serialized_start=139
-  _globals['_PLAN']._serialized_end=558
-  _globals['_PLANSLOT']._serialized_start=561
-  _globals['_PLANSLOT']._serialized_end=695
-  _globals['_PLANFINDING']._serialized_start=697
-  _globals['_PLANFINDING']._serialized_end=761
-  _globals['_PLANNEDPARTITION']._serialized_start=764
-  _globals['_PLANNEDPARTITION']._serialized_end=909
-  _globals['_CREATEPLANREQUEST']._serialized_start=912
-  _globals['_CREATEPLANREQUEST']._serialized_end=1112
-  _globals['_GETPLANREQUEST']._serialized_start=1114
-  _globals['_GETPLANREQUEST']._serialized_end=1144
-  _globals['_LISTPLANSREQUEST']._serialized_start=1146
-  _globals['_LISTPLANSREQUEST']._serialized_end=1216
-  _globals['_LISTPLANSRESPONSE']._serialized_start=1218
-  _globals['_LISTPLANSRESPONSE']._serialized_end=1291
-  _globals['_LISTPLANPARTITIONSREQUEST']._serialized_start=1293
-  _globals['_LISTPLANPARTITIONSREQUEST']._serialized_end=1375
-  _globals['_LISTPLANPARTITIONSRESPONSE']._serialized_start=1377
-  _globals['_LISTPLANPARTITIONSRESPONSE']._serialized_end=1476
-  _globals['_PLANSERVICE']._serialized_start=1479
-  _globals['_PLANSERVICE']._serialized_end=1755
+  _globals['_PLAN']._serialized_end=666
+  _globals['_PLANSLOT']._serialized_start=669
+  _globals['_PLANSLOT']._serialized_end=839
+  _globals['_PLANFINDING']._serialized_start=842
+  _globals['_PLANFINDING']._serialized_end=1005
+  _globals['_PLANFINDING_NUMBERSENTRY']._serialized_start=959
+  _globals['_PLANFINDING_NUMBERSENTRY']._serialized_end=1005
+  _globals['_PLANNEDPARTITION']._serialized_start=1008
+  _globals['_PLANNEDPARTITION']._serialized_end=1169
+  _globals['_CREATEPLANREQUEST']._serialized_start=1172
+  _globals['_CREATEPLANREQUEST']._serialized_end=1504
+  _globals['_CREATEPLANREQUEST_SLOTSENTRY']._serialized_start=1451
+  _globals['_CREATEPLANREQUEST_SLOTSENTRY']._serialized_end=1495
+  _globals['_GETPLANREQUEST']._serialized_start=1506
+  _globals['_GETPLANREQUEST']._serialized_end=1536
+  _globals['_LISTPLANSREQUEST']._serialized_start=1538
+  _globals['_LISTPLANSREQUEST']._serialized_end=1608
+  _globals['_LISTPLANSRESPONSE']._serialized_start=1610
+  _globals['_LISTPLANSRESPONSE']._serialized_end=1683
+  _globals['_LISTPLANPARTITIONSREQUEST']._serialized_start=1685
+  _globals['_LISTPLANPARTITIONSREQUEST']._serialized_end=1767
+  _globals['_LISTPLANPARTITIONSRESPONSE']._serialized_start=1769
+  _globals['_LISTPLANPARTITIONSRESPONSE']._serialized_end=1868
+  _globals['_EDITPLANREQUEST']._serialized_start=1870
+  _globals['_EDITPLANREQUEST']._serialized_end=1991
+  _globals['_PLANEDIT']._serialized_start=1994
+  _globals['_PLANEDIT']._serialized_end=2255
+  _globals['_MOVEPARTITIONS']._serialized_start=2257
+  _globals['_MOVEPARTITIONS']._serialized_end=2307
+  _globals['_SWAPPARTITIONS']._serialized_start=2309
+  _globals['_SWAPPARTITIONS']._serialized_end=2356
+  _globals['_PINPARTITIONS']._serialized_start=2358
+  _globals['_PINPARTITIONS']._serialized_end=2393
+  _globals['_UNPINPARTITIONS']._serialized_start=2395
+  _globals['_UNPINPARTITIONS']._serialized_end=2432
+  _globals['_REBALANCEPLAN']._serialized_start=2434
+  _globals['_REBALANCEPLAN']._serialized_end=2466
+  _globals['_UNDOPLAN']._serialized_start=2468
+  _globals['_UNDOPLAN']._serialized_end=2496
+  _globals['_LISTPLANREVISIONSREQUEST']._serialized_start=2498
+  _globals['_LISTPLANREVISIONSREQUEST']._serialized_end=2579
+  _globals['_LISTPLANREVISIONSRESPONSE']._serialized_start=2581
+  _globals['_LISTPLANREVISIONSRESPONSE']._serialized_end=2662
+  _globals['_DIFFPLANSREQUEST']._serialized_start=2664
+  _globals['_DIFFPLANSREQUEST']._serialized_end=2728
+  _globals['_PLANDIFF']._serialized_start=2731
+  _globals['_PLANDIFF']._serialized_end=3028
+  _globals['_MOVEDPARTITION']._serialized_start=3030
+  _globals['_MOVEDPARTITION']._serialized_end=3150
+  _globals['_REWEIGHTEDPARTITION']._serialized_start=3152
+  _globals['_REWEIGHTEDPARTITION']._serialized_end=3216
+  _globals['_LINTPLANREQUEST']._serialized_start=3218
+  _globals['_LINTPLANREQUEST']._serialized_end=3249
+  _globals['_LINTPLANRESPONSE']._serialized_start=3251
+  _globals['_LINTPLANRESPONSE']._serialized_end=3308
+  _globals['_PLANSERVICE']._serialized_start=3311
+  _globals['_PLANSERVICE']._serialized_end=3848
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,11 @@ class Plan(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     FINDINGS_FIELD_NUMBER: builtins.int
     SCHEDULER_FIELD_NUMBER: builtins.int
+    SLOT_COUNT_FIELD_NUMBER: builtins.int
+    PINNED_COUNT_FIELD_NUMBER: builtins.int
+    CHANGE_FIELD_NUMBER: builtins.int
+    BASE_REVISION_FIELD_NUMBER: builtins.int
+    WEIGHT_PER_SECOND_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The resource name of this revision: plans/{id}@{revision}."""
     revision: builtins.int
@@ -70,6 +75,18 @@ class Plan(google.protobuf.message.Message):
     """The digest of partitions and assignment: what a run records."""
     scheduler: builtins.str
     """The host of the scheduler."""
+    slot_count: builtins.int
+    """How many slots there are; lists leave the slots themselves out."""
+    pinned_count: builtins.int
+    """How many partitions are pinned to their slots."""
+    change: builtins.str
+    """What made this revision, for people: "moved 1 partition"."""
+    base_revision: builtins.int
+    """The revision that it was made from; 0 for the first."""
+    weight_per_second: builtins.float
+    """The weight that a slot of speed 1 did in a second, in earlier runs of the app in this mode; 0
+    where nothing is known. Dividing a finish by it gives seconds.
+    """
     @property
     def slots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PlanSlot]:
         """The slots with their loads."""
@@ -106,9 +123,14 @@ class Plan(google.protobuf.message.Message):
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         findings: collections.abc.Iterable[Global___PlanFinding] | None = ...,
         scheduler: builtins.str = ...,
+        slot_count: builtins.int = ...,
+        pinned_count: builtins.int = ...,
+        change: builtins.str = ...,
+        base_revision: builtins.int = ...,
+        weight_per_second: builtins.float = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["args", b"args", "create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "create_time", b"create_time", "digest", b"digest", "etag", b"etag", "findings", b"findings", "lower_bound", b"lower_bound", "mode", b"mode", "name", b"name", "partition_count", b"partition_count", "predicted_finish", b"predicted_finish", "revision", b"revision", "scheduler", b"scheduler", "selection_digest", b"selection_digest", "settings_digest", b"settings_digest", "slots", b"slots", "total_weight", b"total_weight"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "base_revision", b"base_revision", "change", b"change", "create_time", b"create_time", "digest", b"digest", "etag", b"etag", "findings", b"findings", "lower_bound", b"lower_bound", "mode", b"mode", "name", b"name", "partition_count", b"partition_count", "pinned_count", b"pinned_count", "predicted_finish", b"predicted_finish", "revision", b"revision", "scheduler", b"scheduler", "selection_digest", b"selection_digest", "settings_digest", b"settings_digest", "slot_count", b"slot_count", "slots", b"slots", "total_weight", b"total_weight", "weight_per_second", b"weight_per_second"]) -> None: ...
 
 Global___Plan: typing_extensions.TypeAlias = Plan
 
@@ -125,6 +147,8 @@ class PlanSlot(google.protobuf.message.Message):
     LOAD_FIELD_NUMBER: builtins.int
     PARTITION_COUNT_FIELD_NUMBER: builtins.int
     PREDICTED_FINISH_FIELD_NUMBER: builtins.int
+    EXECUTORS_FIELD_NUMBER: builtins.int
+    TIMINGS_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its number in the plan, from 0."""
     host: builtins.str
@@ -132,13 +156,19 @@ class PlanSlot(google.protobuf.message.Message):
     cores: builtins.int
     """The cores it holds."""
     speed: builtins.float
-    """Its speed relative to the others; 1 where nothing is known."""
+    """Its speed relative to the others, all its executors together; each counts 1 where nothing is
+    known of its host.
+    """
     load: builtins.float
     """The weight assigned to it."""
     partition_count: builtins.int
     """How many partitions it has."""
     predicted_finish: builtins.float
     """When it is done, in units of weight at speed 1."""
+    executors: builtins.int
+    """How many executors work it off side by side."""
+    timings: builtins.int
+    """How many timings of earlier runs say how fast its host is; 0: its speed is not known."""
     def __init__(
         self,
         *,
@@ -149,8 +179,10 @@ class PlanSlot(google.protobuf.message.Message):
         load: builtins.float = ...,
         partition_count: builtins.int = ...,
         predicted_finish: builtins.float = ...,
+        executors: builtins.int = ...,
+        timings: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["cores", b"cores", "host", b"host", "index", b"index", "load", b"load", "partition_count", b"partition_count", "predicted_finish", b"predicted_finish", "speed", b"speed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cores", b"cores", "executors", b"executors", "host", b"host", "index", b"index", "load", b"load", "partition_count", b"partition_count", "predicted_finish", b"predicted_finish", "speed", b"speed", "timings", b"timings"]) -> None: ...
 
 Global___PlanSlot: typing_extensions.TypeAlias = PlanSlot
 
@@ -160,23 +192,45 @@ class PlanFinding(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class NumbersEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     CODE_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
     SUGGESTION_FIELD_NUMBER: builtins.int
+    NUMBERS_FIELD_NUMBER: builtins.int
     code: builtins.str
     """Its code, such as TOO_FEW_PARTITIONS."""
     message: builtins.str
     """One line with the numbers."""
     suggestion: builtins.str
     """A command or edit that would mend it."""
+    @property
+    def numbers(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """What the message is based on, by name."""
+
     def __init__(
         self,
         *,
         code: builtins.str = ...,
         message: builtins.str = ...,
         suggestion: builtins.str = ...,
+        numbers: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["code", b"code", "message", b"message", "suggestion", b"suggestion"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["code", b"code", "message", b"message", "numbers", b"numbers", "suggestion", b"suggestion"]) -> None: ...
 
 Global___PlanFinding: typing_extensions.TypeAlias = PlanFinding
 
@@ -193,6 +247,7 @@ class PlannedPartition(google.protobuf.message.Message):
     SLOT_FIELD_NUMBER: builtins.int
     HOST_FIELD_NUMBER: builtins.int
     INDEX_FIELD_NUMBER: builtins.int
+    PINNED_FIELD_NUMBER: builtins.int
     id: builtins.str
     """The id that the app gave it."""
     label: builtins.str
@@ -205,6 +260,8 @@ class PlannedPartition(google.protobuf.message.Message):
     """The host of that slot."""
     index: builtins.int
     """Its place in the plan, from 0."""
+    pinned: builtins.bool
+    """It is pinned to its slot: a rebalance leaves it there."""
     @property
     def payload(self) -> google.protobuf.struct_pb2.Value:
         """What the app attached to it."""
@@ -219,9 +276,10 @@ class PlannedPartition(google.protobuf.message.Message):
         slot: builtins.int = ...,
         host: builtins.str = ...,
         index: builtins.int = ...,
+        pinned: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["payload", b"payload"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["host", b"host", "id", b"id", "index", b"index", "label", b"label", "payload", b"payload", "slot", b"slot", "weight", b"weight"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["host", b"host", "id", b"id", "index", b"index", "label", b"label", "payload", b"payload", "pinned", b"pinned", "slot", b"slot", "weight", b"weight"]) -> None: ...
 
 Global___PlannedPartition: typing_extensions.TypeAlias = PlannedPartition
 
@@ -231,6 +289,22 @@ class CreatePlanRequest(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class SlotsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     REQUEST_ID_FIELD_NUMBER: builtins.int
     APP_FIELD_NUMBER: builtins.int
     SELECTION_FIELD_NUMBER: builtins.int
@@ -238,6 +312,9 @@ class CreatePlanRequest(google.protobuf.message.Message):
     ARGS_FIELD_NUMBER: builtins.int
     NO_INSTALL_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    WITHOUT_FIELD_NUMBER: builtins.int
+    SLOTS_FIELD_NUMBER: builtins.int
+    REBASE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """A UUID; a repeat with the same id gives the first's answer."""
     app: builtins.str
@@ -250,6 +327,10 @@ class CreatePlanRequest(google.protobuf.message.Message):
     """Only check: the plan is made and returned, and not stored. Only the app itself can tell whether
     it names its partitions, so what is missing is built for it, as by the real call.
     """
+    rebase: builtins.str
+    """A plan whose pins and moves by hand are applied to the new one, by the ids of partitions and
+    the names of slots; empty: none.
+    """
     @property
     def selection(self) -> agi_cluster.api.v1.common_pb2.Selection:
         """The hosts; what is left out comes from the settings."""
@@ -257,6 +338,14 @@ class CreatePlanRequest(google.protobuf.message.Message):
     @property
     def args(self) -> google.protobuf.struct_pb2.Struct:
         """Arguments that replace those of the settings, key by key."""
+
+    @property
+    def without(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Hosts to leave out of what the selection and the settings say."""
+
+    @property
+    def slots(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """Slots of hosts, instead of what the selection and the settings say; hosts may be new."""
 
     def __init__(
         self,
@@ -268,9 +357,12 @@ class CreatePlanRequest(google.protobuf.message.Message):
         args: google.protobuf.struct_pb2.Struct | None = ...,
         no_install: builtins.bool = ...,
         validate_only: builtins.bool = ...,
+        without: collections.abc.Iterable[builtins.str] | None = ...,
+        slots: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        rebase: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_mode", b"_mode", "args", b"args", "mode", b"mode", "selection", b"selection"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_mode", b"_mode", "app", b"app", "args", b"args", "mode", b"mode", "no_install", b"no_install", "request_id", b"request_id", "selection", b"selection", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_mode", b"_mode", "app", b"app", "args", b"args", "mode", b"mode", "no_install", b"no_install", "rebase", b"rebase", "request_id", b"request_id", "selection", b"selection", "slots", b"slots", "validate_only", b"validate_only", "without", b"without"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_mode", b"_mode"]) -> typing.Literal["mode"] | None: ...
 
 Global___CreatePlanRequest: typing_extensions.TypeAlias = CreatePlanRequest
@@ -392,3 +484,465 @@ class ListPlanPartitionsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "partitions", b"partitions"]) -> None: ...
 
 Global___ListPlanPartitionsResponse: typing_extensions.TypeAlias = ListPlanPartitionsResponse
+
+@typing.final
+class EditPlanRequest(google.protobuf.message.Message):
+    """Changes a plan."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    EDITS_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """plans/{id}, or plans/{id}@{revision} to say on which revision the edit is based."""
+    etag: builtins.str
+    """The etag of the revision on which the edit is based; empty: any."""
+    validate_only: builtins.bool
+    """Only check; the answer is the revision that the real call would make."""
+    @property
+    def edits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PlanEdit]:
+        """What to do, in this order; one at least."""
+
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+        edits: collections.abc.Iterable[Global___PlanEdit] | None = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["edits", b"edits", "etag", b"etag", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___EditPlanRequest: typing_extensions.TypeAlias = EditPlanRequest
+
+@typing.final
+class PlanEdit(google.protobuf.message.Message):
+    """One change of a plan. Partitions are named by their ids, slots by their index."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MOVE_FIELD_NUMBER: builtins.int
+    SWAP_FIELD_NUMBER: builtins.int
+    PIN_FIELD_NUMBER: builtins.int
+    UNPIN_FIELD_NUMBER: builtins.int
+    REBALANCE_FIELD_NUMBER: builtins.int
+    UNDO_FIELD_NUMBER: builtins.int
+    @property
+    def move(self) -> Global___MovePartitions:
+        """Puts partitions onto a slot."""
+
+    @property
+    def swap(self) -> Global___SwapPartitions:
+        """Exchanges the slots of two partitions."""
+
+    @property
+    def pin(self) -> Global___PinPartitions:
+        """Pins partitions to the slots that they are on."""
+
+    @property
+    def unpin(self) -> Global___UnpinPartitions:
+        """Takes pins away."""
+
+    @property
+    def rebalance(self) -> Global___RebalancePlan:
+        """Places what is not pinned anew."""
+
+    @property
+    def undo(self) -> Global___UndoPlan:
+        """Goes back to an earlier revision."""
+
+    def __init__(
+        self,
+        *,
+        move: Global___MovePartitions | None = ...,
+        swap: Global___SwapPartitions | None = ...,
+        pin: Global___PinPartitions | None = ...,
+        unpin: Global___UnpinPartitions | None = ...,
+        rebalance: Global___RebalancePlan | None = ...,
+        undo: Global___UndoPlan | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["move", b"move", "operation", b"operation", "pin", b"pin", "rebalance", b"rebalance", "swap", b"swap", "undo", b"undo", "unpin", b"unpin"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["move", b"move", "operation", b"operation", "pin", b"pin", "rebalance", b"rebalance", "swap", b"swap", "undo", b"undo", "unpin", b"unpin"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["operation", b"operation"]) -> typing.Literal["move", "swap", "pin", "unpin", "rebalance", "undo"] | None: ...
+
+Global___PlanEdit: typing_extensions.TypeAlias = PlanEdit
+
+@typing.final
+class MovePartitions(google.protobuf.message.Message):
+    """Puts partitions onto a slot; those that are pinned are pinned there then."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITIONS_FIELD_NUMBER: builtins.int
+    SLOT_FIELD_NUMBER: builtins.int
+    slot: builtins.int
+    """The index of the slot."""
+    @property
+    def partitions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The ids."""
+
+    def __init__(
+        self,
+        *,
+        partitions: collections.abc.Iterable[builtins.str] | None = ...,
+        slot: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partitions", b"partitions", "slot", b"slot"]) -> None: ...
+
+Global___MovePartitions: typing_extensions.TypeAlias = MovePartitions
+
+@typing.final
+class SwapPartitions(google.protobuf.message.Message):
+    """Exchanges the slots of two partitions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: builtins.int
+    SECOND_FIELD_NUMBER: builtins.int
+    first: builtins.str
+    """The id of the one."""
+    second: builtins.str
+    """The id of the other."""
+    def __init__(
+        self,
+        *,
+        first: builtins.str = ...,
+        second: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["first", b"first", "second", b"second"]) -> None: ...
+
+Global___SwapPartitions: typing_extensions.TypeAlias = SwapPartitions
+
+@typing.final
+class PinPartitions(google.protobuf.message.Message):
+    """Pins partitions to the slots that they are on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITIONS_FIELD_NUMBER: builtins.int
+    @property
+    def partitions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The ids."""
+
+    def __init__(
+        self,
+        *,
+        partitions: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partitions", b"partitions"]) -> None: ...
+
+Global___PinPartitions: typing_extensions.TypeAlias = PinPartitions
+
+@typing.final
+class UnpinPartitions(google.protobuf.message.Message):
+    """Takes pins away."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTITIONS_FIELD_NUMBER: builtins.int
+    @property
+    def partitions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The ids; none: all that are pinned."""
+
+    def __init__(
+        self,
+        *,
+        partitions: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partitions", b"partitions"]) -> None: ...
+
+Global___UnpinPartitions: typing_extensions.TypeAlias = UnpinPartitions
+
+@typing.final
+class RebalancePlan(google.protobuf.message.Message):
+    """Places what is not pinned anew."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WITHOUT_FIELD_NUMBER: builtins.int
+    @property
+    def without(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Hosts that get nothing; a partition that is pinned to one of them is refused."""
+
+    def __init__(
+        self,
+        *,
+        without: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["without", b"without"]) -> None: ...
+
+Global___RebalancePlan: typing_extensions.TypeAlias = RebalancePlan
+
+@typing.final
+class UndoPlan(google.protobuf.message.Message):
+    """Goes back to an earlier revision, whose places and pins the new one has."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The revision; 0: the one before that which the latest one shows."""
+    def __init__(
+        self,
+        *,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["revision", b"revision"]) -> None: ...
+
+Global___UndoPlan: typing_extensions.TypeAlias = UndoPlan
+
+@typing.final
+class ListPlanRevisionsRequest(google.protobuf.message.Message):
+    """Asks for a page of a plan's revisions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """plans/{id}."""
+    page_size: builtins.int
+    """At most so many; 0 means 50, the most is 1000."""
+    page_token: builtins.str
+    """The next_page_token of the page before."""
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]) -> None: ...
+
+Global___ListPlanRevisionsRequest: typing_extensions.TypeAlias = ListPlanRevisionsRequest
+
+@typing.final
+class ListPlanRevisionsResponse(google.protobuf.message.Message):
+    """A page of revisions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PLANS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Asks for the next page; empty on the last one."""
+    @property
+    def plans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Plan]:
+        """The revisions, newest first."""
+
+    def __init__(
+        self,
+        *,
+        plans: collections.abc.Iterable[Global___Plan] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "plans", b"plans"]) -> None: ...
+
+Global___ListPlanRevisionsResponse: typing_extensions.TypeAlias = ListPlanRevisionsResponse
+
+@typing.final
+class DiffPlansRequest(google.protobuf.message.Message):
+    """Asks what two revisions have otherwise."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    before: builtins.str
+    """The earlier one: plans/{id}@{revision}, or plans/{id} for the latest."""
+    after: builtins.str
+    """The later one."""
+    limit: builtins.int
+    """At most so many partitions of each kind; 0 means 1000, the most is 10000. The counts are whole."""
+    def __init__(
+        self,
+        *,
+        before: builtins.str = ...,
+        after: builtins.str = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "before", b"before", "limit", b"limit"]) -> None: ...
+
+Global___DiffPlansRequest: typing_extensions.TypeAlias = DiffPlansRequest
+
+@typing.final
+class PlanDiff(google.protobuf.message.Message):
+    """What a later plan has otherwise than an earlier one, by the ids of the partitions. Slots are the
+    same if they have the same name: their host and their rank among its slots.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    MOVED_FIELD_NUMBER: builtins.int
+    MOVED_COUNT_FIELD_NUMBER: builtins.int
+    ADDED_FIELD_NUMBER: builtins.int
+    ADDED_COUNT_FIELD_NUMBER: builtins.int
+    REMOVED_FIELD_NUMBER: builtins.int
+    REMOVED_COUNT_FIELD_NUMBER: builtins.int
+    REWEIGHTED_FIELD_NUMBER: builtins.int
+    REWEIGHTED_COUNT_FIELD_NUMBER: builtins.int
+    FINISH_BEFORE_FIELD_NUMBER: builtins.int
+    FINISH_AFTER_FIELD_NUMBER: builtins.int
+    before: builtins.str
+    """The earlier revision."""
+    after: builtins.str
+    """The later revision."""
+    moved_count: builtins.int
+    """How many there are of these."""
+    added_count: builtins.int
+    """How many there are of these."""
+    removed_count: builtins.int
+    """How many there are of these."""
+    reweighted_count: builtins.int
+    """How many there are of these."""
+    finish_before: builtins.float
+    """When the earlier one's last slot is done, in units of weight at speed 1."""
+    finish_after: builtins.float
+    """When the later one's last slot is done."""
+    @property
+    def moved(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MovedPartition]:
+        """Partitions that changed their slot, or whether they are pinned."""
+
+    @property
+    def added(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Ids that only the later one has."""
+
+    @property
+    def removed(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Ids that only the earlier one had."""
+
+    @property
+    def reweighted(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ReweightedPartition]:
+        """Partitions that changed their weight."""
+
+    def __init__(
+        self,
+        *,
+        before: builtins.str = ...,
+        after: builtins.str = ...,
+        moved: collections.abc.Iterable[Global___MovedPartition] | None = ...,
+        moved_count: builtins.int = ...,
+        added: collections.abc.Iterable[builtins.str] | None = ...,
+        added_count: builtins.int = ...,
+        removed: collections.abc.Iterable[builtins.str] | None = ...,
+        removed_count: builtins.int = ...,
+        reweighted: collections.abc.Iterable[Global___ReweightedPartition] | None = ...,
+        reweighted_count: builtins.int = ...,
+        finish_before: builtins.float = ...,
+        finish_after: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["added", b"added", "added_count", b"added_count", "after", b"after", "before", b"before", "finish_after", b"finish_after", "finish_before", b"finish_before", "moved", b"moved", "moved_count", b"moved_count", "removed", b"removed", "removed_count", b"removed_count", "reweighted", b"reweighted", "reweighted_count", b"reweighted_count"]) -> None: ...
+
+Global___PlanDiff: typing_extensions.TypeAlias = PlanDiff
+
+@typing.final
+class MovedPartition(google.protobuf.message.Message):
+    """A partition that another slot has in the later plan, or that was pinned or unpinned."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    WEIGHT_FIELD_NUMBER: builtins.int
+    BEFORE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    PINNED_BEFORE_FIELD_NUMBER: builtins.int
+    PINNED_AFTER_FIELD_NUMBER: builtins.int
+    id: builtins.str
+    """Its id."""
+    weight: builtins.float
+    """Its weight in the later plan."""
+    before: builtins.str
+    """The name of its slot in the earlier plan, as "host/rank"."""
+    after: builtins.str
+    """The name of its slot in the later plan."""
+    pinned_before: builtins.bool
+    """It was pinned."""
+    pinned_after: builtins.bool
+    """It is pinned."""
+    def __init__(
+        self,
+        *,
+        id: builtins.str = ...,
+        weight: builtins.float = ...,
+        before: builtins.str = ...,
+        after: builtins.str = ...,
+        pinned_before: builtins.bool = ...,
+        pinned_after: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "before", b"before", "id", b"id", "pinned_after", b"pinned_after", "pinned_before", b"pinned_before", "weight", b"weight"]) -> None: ...
+
+Global___MovedPartition: typing_extensions.TypeAlias = MovedPartition
+
+@typing.final
+class ReweightedPartition(google.protobuf.message.Message):
+    """A partition whose weight is another one in the later plan."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    BEFORE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    id: builtins.str
+    """Its id."""
+    before: builtins.float
+    """Its weight in the earlier plan."""
+    after: builtins.float
+    """Its weight in the later plan."""
+    def __init__(
+        self,
+        *,
+        id: builtins.str = ...,
+        before: builtins.float = ...,
+        after: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "before", b"before", "id", b"id"]) -> None: ...
+
+Global___ReweightedPartition: typing_extensions.TypeAlias = ReweightedPartition
+
+@typing.final
+class LintPlanRequest(google.protobuf.message.Message):
+    """Asks what is doubtful about a plan."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """plans/{id} or plans/{id}@{revision}."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+Global___LintPlanRequest: typing_extensions.TypeAlias = LintPlanRequest
+
+@typing.final
+class LintPlanResponse(google.protobuf.message.Message):
+    """What is doubtful about a plan."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: builtins.int
+    @property
+    def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PlanFinding]:
+        """What is doubtful, what invalidates the plan first."""
+
+    def __init__(
+        self,
+        *,
+        findings: collections.abc.Iterable[Global___PlanFinding] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["findings", b"findings"]) -> None: ...
+
+Global___LintPlanResponse: typing_extensions.TypeAlias = LintPlanResponse

@@ -55,6 +55,26 @@ class PlanServiceStub(object):
                 request_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanPartitionsRequest.SerializeToString,
                 response_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanPartitionsResponse.FromString,
                 _registered_method=True)
+        self.EditPlan = channel.unary_unary(
+                '/agi.v1.PlanService/EditPlan',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.EditPlanRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.Plan.FromString,
+                _registered_method=True)
+        self.ListPlanRevisions = channel.unary_unary(
+                '/agi.v1.PlanService/ListPlanRevisions',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanRevisionsRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanRevisionsResponse.FromString,
+                _registered_method=True)
+        self.DiffPlans = channel.unary_unary(
+                '/agi.v1.PlanService/DiffPlans',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.DiffPlansRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.PlanDiff.FromString,
+                _registered_method=True)
+        self.LintPlan = channel.unary_unary(
+                '/agi.v1.PlanService/LintPlan',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.LintPlanRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.LintPlanResponse.FromString,
+                _registered_method=True)
 
 
 class PlanServiceServicer(object):
@@ -63,7 +83,7 @@ class PlanServiceServicer(object):
 
     def CreatePlan(self, request, context):
         """Has the app name its partitions, balances them onto the slots and stores the plan.
-        Errors: those of settings and apps, APP_PARTITIONS_FAILED, NOT_INSTALLED.
+        Errors: those of settings and apps, APP_PARTITIONS_FAILED, NOT_INSTALLED, PLAN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,7 +97,7 @@ class PlanServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListPlans(self, request, context):
-        """Lists the plans, newest first, each at its latest revision.
+        """Lists the plans, newest first, each at its latest revision and without its slots.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +105,37 @@ class PlanServiceServicer(object):
 
     def ListPlanPartitions(self, request, context):
         """Lists the partitions of a revision in plan order. Errors: PLAN_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EditPlan(self, request, context):
+        """Makes a new revision of a plan: the edits, one after another, applied to its latest one. All of
+        them are applied or none. An edit that is based on an earlier revision is refused with what
+        changed since. Errors: PLAN_NOT_FOUND, PLAN_INVALID, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlanRevisions(self, request, context):
+        """Lists the revisions of a plan, newest first, without their slots. Errors: PLAN_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffPlans(self, request, context):
+        """Compares two revisions, of one plan or of two. Errors: PLAN_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LintPlan(self, request, context):
+        """Says what is doubtful about a revision now: with the settings and the hosts as they are now.
+        Errors: PLAN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +163,26 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.ListPlanPartitions,
                     request_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanPartitionsRequest.FromString,
                     response_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanPartitionsResponse.SerializeToString,
+            ),
+            'EditPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditPlan,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.EditPlanRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.Plan.SerializeToString,
+            ),
+            'ListPlanRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlanRevisions,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanRevisionsRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanRevisionsResponse.SerializeToString,
+            ),
+            'DiffPlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffPlans,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.DiffPlansRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.PlanDiff.SerializeToString,
+            ),
+            'LintPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.LintPlan,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.LintPlanRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_plans__pb2.LintPlanResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -223,6 +294,114 @@ class PlanService(object):
             '/agi.v1.PlanService/ListPlanPartitions',
             agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanPartitionsRequest.SerializeToString,
             agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanPartitionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.PlanService/EditPlan',
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.EditPlanRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.Plan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlanRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.PlanService/ListPlanRevisions',
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanRevisionsRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.ListPlanRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffPlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.PlanService/DiffPlans',
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.DiffPlansRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.PlanDiff.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LintPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.PlanService/LintPlan',
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.LintPlanRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_plans__pb2.LintPlanResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -89,7 +89,71 @@ _PlanServiceListPlanPartitionsType = typing_extensions.TypeVar(
     ],
 )
 
-class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGetPlanType, _PlanServiceListPlansType, _PlanServiceListPlanPartitionsType]):
+_PlanServiceEditPlanType = typing_extensions.TypeVar(
+    '_PlanServiceEditPlanType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.EditPlanRequest,
+        agi_cluster.api.v1.plans_pb2.Plan,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.EditPlanRequest,
+        agi_cluster.api.v1.plans_pb2.Plan,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.EditPlanRequest,
+        agi_cluster.api.v1.plans_pb2.Plan,
+    ],
+)
+
+_PlanServiceListPlanRevisionsType = typing_extensions.TypeVar(
+    '_PlanServiceListPlanRevisionsType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsRequest,
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsRequest,
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsRequest,
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse,
+    ],
+)
+
+_PlanServiceDiffPlansType = typing_extensions.TypeVar(
+    '_PlanServiceDiffPlansType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.DiffPlansRequest,
+        agi_cluster.api.v1.plans_pb2.PlanDiff,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.DiffPlansRequest,
+        agi_cluster.api.v1.plans_pb2.PlanDiff,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.DiffPlansRequest,
+        agi_cluster.api.v1.plans_pb2.PlanDiff,
+    ],
+)
+
+_PlanServiceLintPlanType = typing_extensions.TypeVar(
+    '_PlanServiceLintPlanType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.LintPlanRequest,
+        agi_cluster.api.v1.plans_pb2.LintPlanResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.LintPlanRequest,
+        agi_cluster.api.v1.plans_pb2.LintPlanResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.LintPlanRequest,
+        agi_cluster.api.v1.plans_pb2.LintPlanResponse,
+    ],
+)
+
+class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGetPlanType, _PlanServiceListPlansType, _PlanServiceListPlanPartitionsType, _PlanServiceEditPlanType, _PlanServiceListPlanRevisionsType, _PlanServiceDiffPlansType, _PlanServiceLintPlanType]):
     """Distribution plans: which partition goes to which slot."""
 
     @typing.overload
@@ -109,6 +173,22 @@ class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGet
         grpc.UnaryUnaryMultiCallable[
             agi_cluster.api.v1.plans_pb2.ListPlanPartitionsRequest,
             agi_cluster.api.v1.plans_pb2.ListPlanPartitionsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.EditPlanRequest,
+            agi_cluster.api.v1.plans_pb2.Plan,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.ListPlanRevisionsRequest,
+            agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.DiffPlansRequest,
+            agi_cluster.api.v1.plans_pb2.PlanDiff,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.LintPlanRequest,
+            agi_cluster.api.v1.plans_pb2.LintPlanResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -130,21 +210,54 @@ class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGet
             agi_cluster.api.v1.plans_pb2.ListPlanPartitionsRequest,
             agi_cluster.api.v1.plans_pb2.ListPlanPartitionsResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.EditPlanRequest,
+            agi_cluster.api.v1.plans_pb2.Plan,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.ListPlanRevisionsRequest,
+            agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.DiffPlansRequest,
+            agi_cluster.api.v1.plans_pb2.PlanDiff,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.plans_pb2.LintPlanRequest,
+            agi_cluster.api.v1.plans_pb2.LintPlanResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     CreatePlan: _PlanServiceCreatePlanType
     """Has the app name its partitions, balances them onto the slots and stores the plan.
-    Errors: those of settings and apps, APP_PARTITIONS_FAILED, NOT_INSTALLED.
+    Errors: those of settings and apps, APP_PARTITIONS_FAILED, NOT_INSTALLED, PLAN_NOT_FOUND.
     """
 
     GetPlan: _PlanServiceGetPlanType
     """Returns a plan at one revision. Errors: PLAN_NOT_FOUND."""
 
     ListPlans: _PlanServiceListPlansType
-    """Lists the plans, newest first, each at its latest revision."""
+    """Lists the plans, newest first, each at its latest revision and without its slots."""
 
     ListPlanPartitions: _PlanServiceListPlanPartitionsType
     """Lists the partitions of a revision in plan order. Errors: PLAN_NOT_FOUND."""
+
+    EditPlan: _PlanServiceEditPlanType
+    """Makes a new revision of a plan: the edits, one after another, applied to its latest one. All of
+    them are applied or none. An edit that is based on an earlier revision is refused with what
+    changed since. Errors: PLAN_NOT_FOUND, PLAN_INVALID, ETAG_MISMATCH.
+    """
+
+    ListPlanRevisions: _PlanServiceListPlanRevisionsType
+    """Lists the revisions of a plan, newest first, without their slots. Errors: PLAN_NOT_FOUND."""
+
+    DiffPlans: _PlanServiceDiffPlansType
+    """Compares two revisions, of one plan or of two. Errors: PLAN_NOT_FOUND."""
+
+    LintPlan: _PlanServiceLintPlanType
+    """Says what is doubtful about a revision now: with the settings and the hosts as they are now.
+    Errors: PLAN_NOT_FOUND.
+    """
 
 PlanServiceAsyncStub: typing_extensions.TypeAlias = PlanServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -163,6 +276,22 @@ PlanServiceAsyncStub: typing_extensions.TypeAlias = PlanServiceStub[
         agi_cluster.api.v1.plans_pb2.ListPlanPartitionsRequest,
         agi_cluster.api.v1.plans_pb2.ListPlanPartitionsResponse,
     ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.EditPlanRequest,
+        agi_cluster.api.v1.plans_pb2.Plan,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsRequest,
+        agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.DiffPlansRequest,
+        agi_cluster.api.v1.plans_pb2.PlanDiff,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.plans_pb2.LintPlanRequest,
+        agi_cluster.api.v1.plans_pb2.LintPlanResponse,
+    ],
 ]
 
 class PlanServiceServicer(metaclass=abc.ABCMeta):
@@ -175,7 +304,7 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.plans_pb2.Plan, collections.abc.Awaitable[agi_cluster.api.v1.plans_pb2.Plan]]:
         """Has the app name its partitions, balances them onto the slots and stores the plan.
-        Errors: those of settings and apps, APP_PARTITIONS_FAILED, NOT_INSTALLED.
+        Errors: those of settings and apps, APP_PARTITIONS_FAILED, NOT_INSTALLED, PLAN_NOT_FOUND.
         """
 
     @abc.abstractmethod
@@ -192,7 +321,7 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
         request: agi_cluster.api.v1.plans_pb2.ListPlansRequest,
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.plans_pb2.ListPlansResponse, collections.abc.Awaitable[agi_cluster.api.v1.plans_pb2.ListPlansResponse]]:
-        """Lists the plans, newest first, each at its latest revision."""
+        """Lists the plans, newest first, each at its latest revision and without its slots."""
 
     @abc.abstractmethod
     def ListPlanPartitions(
@@ -201,5 +330,42 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.plans_pb2.ListPlanPartitionsResponse, collections.abc.Awaitable[agi_cluster.api.v1.plans_pb2.ListPlanPartitionsResponse]]:
         """Lists the partitions of a revision in plan order. Errors: PLAN_NOT_FOUND."""
+
+    @abc.abstractmethod
+    def EditPlan(
+        self,
+        request: agi_cluster.api.v1.plans_pb2.EditPlanRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.plans_pb2.Plan, collections.abc.Awaitable[agi_cluster.api.v1.plans_pb2.Plan]]:
+        """Makes a new revision of a plan: the edits, one after another, applied to its latest one. All of
+        them are applied or none. An edit that is based on an earlier revision is refused with what
+        changed since. Errors: PLAN_NOT_FOUND, PLAN_INVALID, ETAG_MISMATCH.
+        """
+
+    @abc.abstractmethod
+    def ListPlanRevisions(
+        self,
+        request: agi_cluster.api.v1.plans_pb2.ListPlanRevisionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse, collections.abc.Awaitable[agi_cluster.api.v1.plans_pb2.ListPlanRevisionsResponse]]:
+        """Lists the revisions of a plan, newest first, without their slots. Errors: PLAN_NOT_FOUND."""
+
+    @abc.abstractmethod
+    def DiffPlans(
+        self,
+        request: agi_cluster.api.v1.plans_pb2.DiffPlansRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.plans_pb2.PlanDiff, collections.abc.Awaitable[agi_cluster.api.v1.plans_pb2.PlanDiff]]:
+        """Compares two revisions, of one plan or of two. Errors: PLAN_NOT_FOUND."""
+
+    @abc.abstractmethod
+    def LintPlan(
+        self,
+        request: agi_cluster.api.v1.plans_pb2.LintPlanRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.plans_pb2.LintPlanResponse, collections.abc.Awaitable[agi_cluster.api.v1.plans_pb2.LintPlanResponse]]:
+        """Says what is doubtful about a revision now: with the settings and the hosts as they are now.
+        Errors: PLAN_NOT_FOUND.
+        """
 
 def add_PlanServiceServicer_to_server(servicer: PlanServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

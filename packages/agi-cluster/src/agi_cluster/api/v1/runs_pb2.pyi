@@ -22,6 +22,30 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _StalePlan:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _StalePlanEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_StalePlan.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    STALE_PLAN_UNSPECIFIED: _StalePlan.ValueType  # 0
+    """It is refused with what has changed."""
+    STALE_PLAN_PROCEED: _StalePlan.ValueType  # 1
+    """It executes the plan as it was made."""
+    STALE_PLAN_REBASE: _StalePlan.ValueType  # 2
+    """It makes a new plan, with the pins and moves by hand of the old one."""
+
+class StalePlan(_StalePlan, metaclass=_StalePlanEnumTypeWrapper):
+    """What a run does with a plan whose selection, settings or partitions have changed since."""
+
+STALE_PLAN_UNSPECIFIED: StalePlan.ValueType  # 0
+"""It is refused with what has changed."""
+STALE_PLAN_PROCEED: StalePlan.ValueType  # 1
+"""It executes the plan as it was made."""
+STALE_PLAN_REBASE: StalePlan.ValueType  # 2
+"""It makes a new plan, with the pins and moves by hand of the old one."""
+Global___StalePlan: typing_extensions.TypeAlias = StalePlan
+
 @typing.final
 class Run(google.protobuf.message.Message):
     """The execution of one plan revision, or a refusal that says why."""
@@ -272,6 +296,7 @@ class RunSlot(google.protobuf.message.Message):
     PARTITIONS_FIELD_NUMBER: builtins.int
     BUSY_SECONDS_FIELD_NUMBER: builtins.int
     CPU_SECONDS_FIELD_NUMBER: builtins.int
+    WEIGHT_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its number in the plan."""
     host: builtins.str
@@ -284,6 +309,8 @@ class RunSlot(google.protobuf.message.Message):
     """The seconds its executors were busy, summed."""
     cpu_seconds: builtins.float
     """The processor seconds of its partitions, summed."""
+    weight: builtins.float
+    """The weight of the partitions that it finished."""
     def __init__(
         self,
         *,
@@ -293,8 +320,9 @@ class RunSlot(google.protobuf.message.Message):
         partitions: builtins.int = ...,
         busy_seconds: builtins.float = ...,
         cpu_seconds: builtins.float = ...,
+        weight: builtins.float = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["busy_seconds", b"busy_seconds", "cores", b"cores", "cpu_seconds", b"cpu_seconds", "host", b"host", "index", b"index", "partitions", b"partitions"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["busy_seconds", b"busy_seconds", "cores", b"cores", "cpu_seconds", b"cpu_seconds", "host", b"host", "index", b"index", "partitions", b"partitions", "weight", b"weight"]) -> None: ...
 
 Global___RunSlot: typing_extensions.TypeAlias = RunSlot
 
@@ -346,6 +374,7 @@ class RunPartition(google.protobuf.message.Message):
     ERROR_FIELD_NUMBER: builtins.int
     TRACEBACK_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
+    MOVED_BECAUSE_FIELD_NUMBER: builtins.int
     id: builtins.str
     """The id that the app gave it."""
     label: builtins.str
@@ -364,6 +393,8 @@ class RunPartition(google.protobuf.message.Message):
     """Processor seconds of the accepted attempt."""
     traceback: builtins.str
     """The traceback of the app, where there is one."""
+    moved_because: builtins.str
+    """Why it is not on the slot that the plan names; empty where it is."""
     @property
     def error(self) -> agi_cluster.api.v1.common_pb2.Error:
         """Why it failed."""
@@ -386,9 +417,10 @@ class RunPartition(google.protobuf.message.Message):
         error: agi_cluster.api.v1.common_pb2.Error | None = ...,
         traceback: builtins.str = ...,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        moved_because: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["error", b"error", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "cpu_seconds", b"cpu_seconds", "error", b"error", "id", b"id", "label", b"label", "seconds", b"seconds", "slot", b"slot", "start_time", b"start_time", "state", b"state", "traceback", b"traceback", "weight", b"weight"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "cpu_seconds", b"cpu_seconds", "error", b"error", "id", b"id", "label", b"label", "moved_because", b"moved_because", "seconds", b"seconds", "slot", b"slot", "start_time", b"start_time", "state", b"state", "traceback", b"traceback", "weight", b"weight"]) -> None: ...
 
 Global___RunPartition: typing_extensions.TypeAlias = RunPartition
 
@@ -408,6 +440,7 @@ class StartRunRequest(google.protobuf.message.Message):
     SNIPPET_FIELD_NUMBER: builtins.int
     VERBOSE_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    STALE_PLAN_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """A UUID; a repeat with the same id gives the first's answer."""
     app: builtins.str
@@ -422,6 +455,10 @@ class StartRunRequest(google.protobuf.message.Message):
     """How much is logged and streamed, 0 to 3; absent: as in the settings."""
     validate_only: builtins.bool
     """Only check."""
+    stale_plan: Global___StalePlan.ValueType
+    """What to do where something has changed since the plan was made. What the call itself leaves open
+    is as it was for the plan.
+    """
     @property
     def selection(self) -> agi_cluster.api.v1.common_pb2.Selection:
         """The hosts; what is left out comes from the settings."""
@@ -447,9 +484,10 @@ class StartRunRequest(google.protobuf.message.Message):
         snippet: Global___SnippetOrigin | None = ...,
         verbose: builtins.int | None = ...,
         validate_only: builtins.bool = ...,
+        stale_plan: Global___StalePlan.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "args", b"args", "mode", b"mode", "selection", b"selection", "snippet", b"snippet", "verbose", b"verbose"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "app", b"app", "args", b"args", "mode", b"mode", "no_install", b"no_install", "plan", b"plan", "request_id", b"request_id", "selection", b"selection", "snippet", b"snippet", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "app", b"app", "args", b"args", "mode", b"mode", "no_install", b"no_install", "plan", b"plan", "request_id", b"request_id", "selection", b"selection", "snippet", b"snippet", "stale_plan", b"stale_plan", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_mode", b"_mode"]) -> typing.Literal["mode"] | None: ...
     @typing.overload

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!agi_cluster/api/v1/snippets.proto\x12\x06\x61gi.v1\"\xc1\x01\n\x07Snippet\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.agi.v1.Snippet.Kind\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0b\n\x03\x61pi\x18\x04 \x01(\t\x12\x17\n\x0fsettings_digest\x18\x05 \x01(\t\"Q\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_INSTALL\x10\x01\x12\x13\n\x0fKIND_DISTRIBUTE\x10\x02\x12\x0c\n\x08KIND_RUN\x10\x03\"G\n\x14RenderSnippetRequest\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.agi.v1.Snippet.Kind2P\n\x0eSnippetService\x12>\n\rRenderSnippet\x12\x1c.agi.v1.RenderSnippetRequest\x1a\x0f.agi.v1.Snippetb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!agi_cluster/api/v1/snippets.proto\x12\x06\x61gi.v1\"\xe6\x01\n\x07Snippet\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.agi.v1.Snippet.Kind\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0b\n\x03\x61pi\x18\x04 \x01(\t\x12\x17\n\x0fsettings_digest\x18\x05 \x01(\t\x12#\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x14.agi.v1.SnippetFacts\"Q\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_INSTALL\x10\x01\x12\x13\n\x0fKIND_DISTRIBUTE\x10\x02\x12\x0c\n\x08KIND_RUN\x10\x03\"\x9e\x01\n\x0cSnippetFacts\x12\x0b\n\x03\x61pi\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.agi.v1.Snippet.Kind\x12\x0b\n\x03\x61pp\x18\x03 \x01(\t\x12\x10\n\x08settings\x18\x04 \x01(\t\x12\x11\n\tselection\x18\x05 \x01(\t\x12\x0f\n\x07sources\x18\x06 \x01(\t\x12\x0c\n\x04plan\x18\x07 \x01(\t\x12\x0c\n\x04\x63ode\x18\x08 \x01(\t\"*\n\tStaleness\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"h\n\x0eSnippetVerdict\x12#\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x14.agi.v1.SnippetFacts\x12\x0f\n\x07\x63urrent\x18\x02 \x01(\x08\x12 \n\x05stale\x18\x03 \x03(\x0b\x32\x11.agi.v1.Staleness\"g\n\x14RenderSnippetRequest\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.agi.v1.Snippet.Kind\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x10\n\x08notebook\x18\x04 \x01(\x08\"$\n\x14VerifySnippetRequest\x12\x0c\n\x04text\x18\x01 \x01(\t2\x97\x01\n\x0eSnippetService\x12>\n\rRenderSnippet\x12\x1c.agi.v1.RenderSnippetRequest\x1a\x0f.agi.v1.Snippet\x12\x45\n\rVerifySnippet\x12\x1c.agi.v1.VerifySnippetRequest\x1a\x16.agi.v1.SnippetVerdictb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agi_cluster.api.v1.snippets
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SNIPPET']._serialized_start=46
-  _globals['_SNIPPET']._serialized_end=239
-  _globals['_SNIPPET_KIND']._serialized_start=158
-  _globals['_SNIPPET_KIND']._serialized_end=239
-  _globals['_RENDERSNIPPETREQUEST']._serialized_start=241
-  _globals['_RENDERSNIPPETREQUEST']._serialized_end=312
-  _globals['_SNIPPETSERVICE']._serialized_start=314
-  _globals['_SNIPPETSERVICE']._serialized_end=394
+  _globals['_SNIPPET']._serialized_end=276
+  _globals['_SNIPPET_KIND']._serialized_start=195
+  _globals['_SNIPPET_KIND']._serialized_end=276
+  _globals['_SNIPPETFACTS']._serialized_start=279
+  _globals['_SNIPPETFACTS']._serialized_end=437
+  _globals['_STALENESS']._serialized_start=439
+  _globals['_STALENESS']._serialized_end=481
+  _globals['_SNIPPETVERDICT']._serialized_start=483
+  _globals['_SNIPPETVERDICT']._serialized_end=587
+  _globals['_RENDERSNIPPETREQUEST']._serialized_start=589
+  _globals['_RENDERSNIPPETREQUEST']._serialized_end=692
+  _globals['_VERIFYSNIPPETREQUEST']._serialized_start=694
+  _globals['_VERIFYSNIPPETREQUEST']._serialized_end=730
+  _globals['_SNIPPETSERVICE']._serialized_start=733
+  _globals['_SNIPPETSERVICE']._serialized_end=884
 # @@protoc_insertion_point(module_scope)

@@ -4,7 +4,9 @@ isort:skip_file
 """
 
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import sys
@@ -55,6 +57,7 @@ class Snippet(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     API_FIELD_NUMBER: builtins.int
     SETTINGS_DIGEST_FIELD_NUMBER: builtins.int
+    FACTS_FIELD_NUMBER: builtins.int
     app: builtins.str
     """The app: apps/{app}."""
     kind: Global___Snippet.Kind.ValueType
@@ -65,6 +68,10 @@ class Snippet(google.protobuf.message.Message):
     """The version of the API it is written against, agi.snippet.v1."""
     settings_digest: builtins.str
     """The digest of the settings it was rendered from."""
+    @property
+    def facts(self) -> Global___SnippetFacts:
+        """All that it was rendered from."""
+
     def __init__(
         self,
         *,
@@ -73,10 +80,111 @@ class Snippet(google.protobuf.message.Message):
         text: builtins.str = ...,
         api: builtins.str = ...,
         settings_digest: builtins.str = ...,
+        facts: Global___SnippetFacts | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["api", b"api", "app", b"app", "kind", b"kind", "settings_digest", b"settings_digest", "text", b"text"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["facts", b"facts"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["api", b"api", "app", b"app", "facts", b"facts", "kind", b"kind", "settings_digest", b"settings_digest", "text", b"text"]) -> None: ...
 
 Global___Snippet: typing_extensions.TypeAlias = Snippet
+
+@typing.final
+class SnippetFacts(google.protobuf.message.Message):
+    """What a snippet was rendered from; the comments at its head say the same."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    API_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    APP_FIELD_NUMBER: builtins.int
+    SETTINGS_FIELD_NUMBER: builtins.int
+    SELECTION_FIELD_NUMBER: builtins.int
+    SOURCES_FIELD_NUMBER: builtins.int
+    PLAN_FIELD_NUMBER: builtins.int
+    CODE_FIELD_NUMBER: builtins.int
+    api: builtins.str
+    """The version of the API it is written against."""
+    kind: Global___Snippet.Kind.ValueType
+    """What it does."""
+    app: builtins.str
+    """The app: apps/{app}."""
+    settings: builtins.str
+    """The digest of the settings."""
+    selection: builtins.str
+    """The digest of the scheduler and the slots per host."""
+    sources: builtins.str
+    """The digest of the app's sources."""
+    plan: builtins.str
+    """The plan revision that it is bound to; empty: a new one each time."""
+    code: builtins.str
+    """The SHA-256 of the code as it was recorded in a step; empty in a snippet itself."""
+    def __init__(
+        self,
+        *,
+        api: builtins.str = ...,
+        kind: Global___Snippet.Kind.ValueType = ...,
+        app: builtins.str = ...,
+        settings: builtins.str = ...,
+        selection: builtins.str = ...,
+        sources: builtins.str = ...,
+        plan: builtins.str = ...,
+        code: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["api", b"api", "app", b"app", "code", b"code", "kind", b"kind", "plan", b"plan", "selection", b"selection", "settings", b"settings", "sources", b"sources"]) -> None: ...
+
+Global___SnippetFacts: typing_extensions.TypeAlias = SnippetFacts
+
+@typing.final
+class Staleness(google.protobuf.message.Message):
+    """One thing that changed since something was rendered."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: builtins.int
+    DETAIL_FIELD_NUMBER: builtins.int
+    field: builtins.str
+    """settings, arguments, hosts, sources, plan or app."""
+    detail: builtins.str
+    """What it was and what it is, in words."""
+    def __init__(
+        self,
+        *,
+        field: builtins.str = ...,
+        detail: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["detail", b"detail", "field", b"field"]) -> None: ...
+
+Global___Staleness: typing_extensions.TypeAlias = Staleness
+
+@typing.final
+class SnippetVerdict(google.protobuf.message.Message):
+    """Whether a snippet is current."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FACTS_FIELD_NUMBER: builtins.int
+    CURRENT_FIELD_NUMBER: builtins.int
+    STALE_FIELD_NUMBER: builtins.int
+    current: builtins.bool
+    """Nothing has changed since."""
+    @property
+    def facts(self) -> Global___SnippetFacts:
+        """What it was rendered from."""
+
+    @property
+    def stale(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Staleness]:
+        """What has changed, field by field."""
+
+    def __init__(
+        self,
+        *,
+        facts: Global___SnippetFacts | None = ...,
+        current: builtins.bool = ...,
+        stale: collections.abc.Iterable[Global___Staleness] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["facts", b"facts"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["current", b"current", "facts", b"facts", "stale", b"stale"]) -> None: ...
+
+Global___SnippetVerdict: typing_extensions.TypeAlias = SnippetVerdict
 
 @typing.final
 class RenderSnippetRequest(google.protobuf.message.Message):
@@ -86,16 +194,42 @@ class RenderSnippetRequest(google.protobuf.message.Message):
 
     APP_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
+    PLAN_FIELD_NUMBER: builtins.int
+    NOTEBOOK_FIELD_NUMBER: builtins.int
     app: builtins.str
     """The app, in any of the three forms."""
     kind: Global___Snippet.Kind.ValueType
     """What it is to do."""
+    plan: builtins.str
+    """Bind it to this plan revision, plans/{id} or plans/{id}@{revision}; empty: a new plan each time."""
+    notebook: builtins.bool
+    """Write a Jupyter notebook of install, distribute and run instead of a program."""
     def __init__(
         self,
         *,
         app: builtins.str = ...,
         kind: Global___Snippet.Kind.ValueType = ...,
+        plan: builtins.str = ...,
+        notebook: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["app", b"app", "kind", b"kind"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["app", b"app", "kind", b"kind", "notebook", b"notebook", "plan", b"plan"]) -> None: ...
 
 Global___RenderSnippetRequest: typing_extensions.TypeAlias = RenderSnippetRequest
+
+@typing.final
+class VerifySnippetRequest(google.protobuf.message.Message):
+    """Asks whether a snippet is current."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """The text of the program."""
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["text", b"text"]) -> None: ...
+
+Global___VerifySnippetRequest: typing_extensions.TypeAlias = VerifySnippetRequest

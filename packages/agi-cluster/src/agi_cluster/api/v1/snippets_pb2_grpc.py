@@ -40,6 +40,11 @@ class SnippetServiceStub(object):
                 request_serializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.RenderSnippetRequest.SerializeToString,
                 response_deserializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.Snippet.FromString,
                 _registered_method=True)
+        self.VerifySnippet = channel.unary_unary(
+                '/agi.v1.SnippetService/VerifySnippet',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.VerifySnippetRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.SnippetVerdict.FromString,
+                _registered_method=True)
 
 
 class SnippetServiceServicer(object):
@@ -47,8 +52,16 @@ class SnippetServiceServicer(object):
     """
 
     def RenderSnippet(self, request, context):
-        """Renders a snippet from an app's current settings; equal settings give equal bytes.
-        Errors: those of settings and apps.
+        """Renders a snippet from an app's current settings; equal settings and sources give equal bytes.
+        Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifySnippet(self, request, context):
+        """Says whether a generated snippet still says what the settings, sources and plans do.
+        Errors: REQUEST_INVALID, SNIPPET_API_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +74,11 @@ def add_SnippetServiceServicer_to_server(servicer, server):
                     servicer.RenderSnippet,
                     request_deserializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.RenderSnippetRequest.FromString,
                     response_serializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.Snippet.SerializeToString,
+            ),
+            'VerifySnippet': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifySnippet,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.VerifySnippetRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_snippets__pb2.SnippetVerdict.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +109,33 @@ class SnippetService(object):
             '/agi.v1.SnippetService/RenderSnippet',
             agi__cluster_dot_api_dot_v1_dot_snippets__pb2.RenderSnippetRequest.SerializeToString,
             agi__cluster_dot_api_dot_v1_dot_snippets__pb2.Snippet.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifySnippet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.SnippetService/VerifySnippet',
+            agi__cluster_dot_api_dot_v1_dot_snippets__pb2.VerifySnippetRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_snippets__pb2.SnippetVerdict.FromString,
             options,
             channel_credentials,
             insecure,

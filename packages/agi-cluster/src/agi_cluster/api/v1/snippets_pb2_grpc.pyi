@@ -41,7 +41,23 @@ _SnippetServiceRenderSnippetType = typing_extensions.TypeVar(
     ],
 )
 
-class SnippetServiceStub(typing.Generic[_SnippetServiceRenderSnippetType]):
+_SnippetServiceVerifySnippetType = typing_extensions.TypeVar(
+    '_SnippetServiceVerifySnippetType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.snippets_pb2.VerifySnippetRequest,
+        agi_cluster.api.v1.snippets_pb2.SnippetVerdict,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.snippets_pb2.VerifySnippetRequest,
+        agi_cluster.api.v1.snippets_pb2.SnippetVerdict,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.snippets_pb2.VerifySnippetRequest,
+        agi_cluster.api.v1.snippets_pb2.SnippetVerdict,
+    ],
+)
+
+class SnippetServiceStub(typing.Generic[_SnippetServiceRenderSnippetType, _SnippetServiceVerifySnippetType]):
     """Generated Python."""
 
     @typing.overload
@@ -49,6 +65,10 @@ class SnippetServiceStub(typing.Generic[_SnippetServiceRenderSnippetType]):
         grpc.UnaryUnaryMultiCallable[
             agi_cluster.api.v1.snippets_pb2.RenderSnippetRequest,
             agi_cluster.api.v1.snippets_pb2.Snippet,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.snippets_pb2.VerifySnippetRequest,
+            agi_cluster.api.v1.snippets_pb2.SnippetVerdict,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -58,17 +78,30 @@ class SnippetServiceStub(typing.Generic[_SnippetServiceRenderSnippetType]):
             agi_cluster.api.v1.snippets_pb2.RenderSnippetRequest,
             agi_cluster.api.v1.snippets_pb2.Snippet,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.snippets_pb2.VerifySnippetRequest,
+            agi_cluster.api.v1.snippets_pb2.SnippetVerdict,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     RenderSnippet: _SnippetServiceRenderSnippetType
-    """Renders a snippet from an app's current settings; equal settings give equal bytes.
-    Errors: those of settings and apps.
+    """Renders a snippet from an app's current settings; equal settings and sources give equal bytes.
+    Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE.
+    """
+
+    VerifySnippet: _SnippetServiceVerifySnippetType
+    """Says whether a generated snippet still says what the settings, sources and plans do.
+    Errors: REQUEST_INVALID, SNIPPET_API_UNKNOWN.
     """
 
 SnippetServiceAsyncStub: typing_extensions.TypeAlias = SnippetServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         agi_cluster.api.v1.snippets_pb2.RenderSnippetRequest,
         agi_cluster.api.v1.snippets_pb2.Snippet,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.snippets_pb2.VerifySnippetRequest,
+        agi_cluster.api.v1.snippets_pb2.SnippetVerdict,
     ],
 ]
 
@@ -81,8 +114,18 @@ class SnippetServiceServicer(metaclass=abc.ABCMeta):
         request: agi_cluster.api.v1.snippets_pb2.RenderSnippetRequest,
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.snippets_pb2.Snippet, collections.abc.Awaitable[agi_cluster.api.v1.snippets_pb2.Snippet]]:
-        """Renders a snippet from an app's current settings; equal settings give equal bytes.
-        Errors: those of settings and apps.
+        """Renders a snippet from an app's current settings; equal settings and sources give equal bytes.
+        Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE.
+        """
+
+    @abc.abstractmethod
+    def VerifySnippet(
+        self,
+        request: agi_cluster.api.v1.snippets_pb2.VerifySnippetRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.snippets_pb2.SnippetVerdict, collections.abc.Awaitable[agi_cluster.api.v1.snippets_pb2.SnippetVerdict]]:
+        """Says whether a generated snippet still says what the settings, sources and plans do.
+        Errors: REQUEST_INVALID, SNIPPET_API_UNKNOWN.
         """
 
 def add_SnippetServiceServicer_to_server(servicer: SnippetServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,10 +1,6 @@
-"""What an install does on a host: these modules, read and executed by the host's own Python.
+"""What an install does on a host: these modules, sent there as `HostProgram` says.
 
-They are sent over standard input, in the order of ``SENT``; nothing of ours has to be there. So
-they use the standard library and each other alone, and are written for Python 3.8, that a host
-whose Python is too old can say so. After the modules, standard input carries one JSON line, then
-the bytes of the wheels it announces; standard output carries JSON lines, the last of which is the
-answer, or ``{"error": {"code", "metadata"}}``.
+After the request, standard input carries the bytes of the wheels that it announces.
 
 ::
 
@@ -15,14 +11,33 @@ answer, or ``{"error": {"code", "metadata"}}``.
     <root>/uv-cache/                     uv's, shared by the builds through hard links
 """
 
+from __future__ import annotations
+
+from agi_daemon.transport.host_program import HostProgram
+
+
+def _program(*names: str) -> HostProgram:
+    return HostProgram(tuple(f"{__name__}.{name}" for name in names))
+
+
 _CHECK = ("talk", "files", "command", "devices", "facts", "check")
 _REALISE = (*_CHECK, "bytecode", "build", "realise")
 _COMPILE = (*_REALISE, "diagnosis", "extension_wheel", "compile")
 
-SENT = {
-    "check": _CHECK,
-    "realise": _REALISE,
-    "compile": _COMPILE,
-    "probe": (*_COMPILE, "probe"),
-}
-"""The modules that each command needs, each before those that import it; the last has ``main``."""
+SURVEY = _program("talk", "files", "command", "devices", "facts", "survey")
+"""Asks a host what it is."""
+
+CHECK = _program(*_CHECK)
+"""Looks at a host and at what is installed there."""
+
+REALISE = _program(*_REALISE)
+"""Takes wheels and makes a build of them."""
+
+COMPILE = _program(*_COMPILE)
+"""Takes the sources of a package and makes a wheel of extension modules of them."""
+
+PROBE = _program(*_COMPILE, "probe")
+"""Asks a host what it can do beyond plain Python."""
+
+CYTHONIZE = f"{__name__}.cythonize"
+"""What a build's Python is given, to compile in a process of its own."""

@@ -23,10 +23,17 @@ def host_facts(root: str, uv: str) -> dict[str, Any]:
     return {
         "platform": platform,
         "key": platform_key(platform),
+        **resources(),
+        "uv_version": uv_version(root, find_uv(uv)),
+        "root": root,
+    }
+
+
+def resources() -> dict[str, int]:
+    """Cores and memory."""
+    return {
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "uv_version": _uv_version(root, uv),
-        "root": root,
     }
 
 
@@ -47,7 +54,7 @@ def host_platform() -> dict[str, Any]:
         "python_version": "%d.%d" % sys.version_info[:2],
         "sys_platform": sys.platform,
     }
-    tag = f"{interpreter}-{sys.platform}_{machine}-{_libc()}"
+    tag = f"{interpreter}-{sys.platform}_{machine}-{libc()}"
     return {"tag": tag, "python": python, "markers": markers, "cuda": cuda_version()}
 
 
@@ -72,15 +79,16 @@ def _python_version() -> str:
     return "%d.%d.%d" % info[:3] + suffix
 
 
-def _libc() -> str:
+def libc() -> str:
+    """The C library and its version, such as ``glibc2.36``."""
     try:
         return (os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.17").replace(" ", "")
     except (ValueError, OSError):  # not the GNU library
         return "musl1.2"
 
 
-def _uv_version(root: str, uv: str) -> str:
-    path = find_uv(uv)
+def uv_version(root: str, path: str) -> str:
+    """The version of the uv at a path, remembered below our root; empty for no path."""
     if not path:
         return ""
     info = os.stat(path)

@@ -1,0 +1,1 @@
+"""A plan as a text that people edit: written, read back, opened in their editor."""

@@ -1,0 +1,111 @@
+"""A run beside the plan that it executed: when slots were done, and who ran elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from agi_cli.views.grid import grid
+from agi_cluster.model.plan import Plan, PlanSlot
+from agi_cluster.model.run import PartitionState, Run, RunPartition, RunSlot
+from agi_cluster.text import counted, duration, number, one_line
+
+SLOTS, MOVED = 24, 10
+"""How many of each are shown."""
+
+
+def plan_and_run(run: Run, plan: Plan, partitions: Sequence[RunPartition]) -> RenderableType:
+    """Predicted and actual finish, of the run and of each slot.
+
+    A plan predicts in units of weight. Seconds are those by earlier runs of the app; where there
+    are none, by the rate of this run itself, which then tells the balance only.
+    """
+    rate, by = _rate(run, plan)
+    parts: list[RenderableType] = [
+        Text(),
+        Text(f"{plan.name}, digest {plan.digest[:12]}", style="bold"),
+        Text(_verdict(run, plan)),
+    ]
+    if rate:
+        ends = _ends(run, partitions)
+        parts += [Text(_finish(plan, rate, by, ends)), _slots(run, plan, rate, ends)]
+    return Group(*parts, *_moved(partitions, plan))
+
+
+def _verdict(run: Run, plan: Plan) -> str:
+    if run.plan_digest == plan.digest:
+        return "the run executed exactly this plan"
+    return f"the run executed another plan: its digest is {run.plan_digest[:12]}"
+
+
+def _rate(run: Run, plan: Plan) -> tuple[float, str]:
+    """Weight that an executor of speed 1 does in a second, and how that is known."""
+    if plan.weight_per_second:
+        return plan.weight_per_second, "by earlier runs"
+    busy = sum(slot.busy_seconds for slot in run.slots)
+    return (sum(slot.weight for slot in run.slots) / busy if busy else 0.0), "by its own rate"
+
+
+def _ends(run: Run, partitions: Sequence[RunPartition]) -> dict[int, float]:
+    """Seconds from the first partition's begin until each slot was done."""
+    done = [
+        (each.slot, each.start_time.timestamp(), each.seconds)
+        for each in partitions
+        if each.start_time is not None and each.state is PartitionState.SUCCEEDED
+    ]
+    begin = min((start for _, start, _ in done), default=0.0)
+    ends: dict[int, float] = {slot.index: 0.0 for slot in run.slots}
+    for slot, start, seconds in done:
+        ends[slot] = max(ends.get(slot, 0.0), start + seconds - begin)
+    return ends
+
+
+def _finish(plan: Plan, rate: float, by: str, ends: dict[int, float]) -> str:
+    predicted, actual = plan.predicted_finish / rate, max(ends.values(), default=0.0)
+    off = f" ({(actual - predicted) / predicted:+.0%})" if predicted and actual else ""
+    return f"predicted finish {duration(predicted)} {by}, actual {duration(actual)}{off}"
+
+
+def _slots(run: Run, plan: Plan, rate: float, ends: dict[int, float]) -> RenderableType:
+    names, done = plan.slot_names, {slot.index: slot for slot in run.slots}
+    rows = [
+        _row(slot, names[slot.index], done.get(slot.index), rate, ends)
+        for slot in plan.slots[:SLOTS]
+    ]
+    columns = ("slot", "planned", "ran", "predicted", "actual", "")
+    table = grid(columns, rows, right=columns[1:])
+    if len(plan.slots) <= SLOTS:
+        return table
+    return Group(table, Text(f"... and {counted(len(plan.slots) - SLOTS, 'slot')} more"))
+
+
+def _row(
+    slot: PlanSlot, name: str, done: RunSlot | None, rate: float, ends: dict[int, float]
+) -> tuple[str, ...]:
+    predicted, actual = slot.predicted_finish / rate, ends.get(slot.index, 0.0)
+    return (
+        name,
+        number(slot.partition_count),
+        number(done.partitions if done else 0),
+        duration(predicted),
+        duration(actual),
+        f"{(actual - predicted) / predicted:+.0%}" if predicted and actual else "",
+    )
+
+
+def _moved(partitions: Sequence[RunPartition], plan: Plan) -> Iterator[RenderableType]:
+    names = plan.slot_names
+    elsewhere = [each for each in partitions if each.moved_because]
+    if not elsewhere:
+        if all(each.state is PartitionState.SUCCEEDED for each in partitions):
+            yield Text("every partition ran where the plan has it")
+        return
+    rows = [
+        (one_line(each.label, 60), names.get(each.slot, str(each.slot)), each.moved_because)
+        for each in elsewhere[:MOVED]
+    ]
+    yield grid((f"ran elsewhere: {len(elsewhere)}", "slot", "why"), rows)
+    if len(elsewhere) > MOVED:
+        yield Text(f"... and {len(elsewhere) - MOVED:,} more")

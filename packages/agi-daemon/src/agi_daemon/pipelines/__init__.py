@@ -1,0 +1,1 @@
+"""Pipelines: the file of steps, and its executions."""

@@ -1,0 +1,100 @@
+"""Executions of pipelines in the store, with the tokens of their steps."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from agi_cluster.model.pipeline_run import PipelineRun
+from agi_daemon.pipelines.run_record import PipelineRunRecord
+from agi_daemon.store import pages
+from agi_daemon.store.codec import dump, load
+from agi_env.errors import PipelineRunNotFoundError
+
+
+@frozen
+class StepResource:
+    """Something that was made with a step's token."""
+
+    method: str
+    resource: str
+
+
+def insert(connection: sqlite3.Connection, record: PipelineRunRecord) -> None:
+    """Store a new execution."""
+    run = record.run
+    connection.execute(
+        "INSERT INTO pipeline_runs (id, file, module, settled, body) VALUES (?, ?, ?, ?, ?)",
+        (run.id, run.file, run.module, run.state.settled, dump(record)),
+    )
+
+
+def update(connection: sqlite3.Connection, record: PipelineRunRecord) -> None:
+    """Store an execution as it is now."""
+    connection.execute(
+        "UPDATE pipeline_runs SET settled = ?, body = ? WHERE id = ?",
+        (record.run.state.settled, dump(record), record.run.id),
+    )
+
+
+def find(connection: sqlite3.Connection, run_id: str) -> PipelineRunRecord:
+    """The execution of this id.
+
+    Raises:
+        PipelineRunNotFoundError: There is none.
+    """
+    sql = "SELECT body FROM pipeline_runs WHERE id = ?"
+    row = connection.execute(sql, (run_id,)).fetchone()
+    if row is None:
+        raise PipelineRunNotFoundError(
+            f"there is no execution {run_id}", metadata={"pipeline_run": run_id}
+        )
+    return load(row["body"], PipelineRunRecord)
+
+
+def unsettled(connection: sqlite3.Connection) -> list[PipelineRunRecord]:
+    """All executions that are not settled, oldest first."""
+    rows = connection.execute("SELECT body FROM pipeline_runs WHERE NOT settled ORDER BY number")
+    return [load(row["body"], PipelineRunRecord) for row in rows]
+
+
+def latest(connection: sqlite3.Connection, file: str, module: str) -> PipelineRun | None:
+    """The latest execution of a pipeline."""
+    sql = "SELECT body FROM pipeline_runs WHERE file = ? AND module = ? ORDER BY number DESC"
+    row = connection.execute(f"{sql} LIMIT 1", (file, module)).fetchone()
+    return None if row is None else load(row["body"], PipelineRunRecord).run
+
+
+def page(
+    connection: sqlite3.Connection, *, limit: int, token: str, file: str
+) -> tuple[list[PipelineRun], str]:
+    """A page of executions, newest first and without code, and the next token."""
+    where = [("file = ?", file)] if file else []
+    rows, following = pages.newest_first(
+        connection, "pipeline_runs", limit=limit, token=token, where=where
+    )
+    return [_without_code(load(row["body"], PipelineRunRecord).run) for row in rows], following
+
+
+def open_token(connection: sqlite3.Connection, token: str, run_id: str, step: str) -> None:
+    """Let a step ask for things."""
+    connection.execute("INSERT INTO step_tokens VALUES (?, ?, ?, 1)", (token, run_id, step))
+
+
+def close_token(connection: sqlite3.Connection, token: str) -> None:
+    """Have whatever is asked with a token refused from now on."""
+    connection.execute("UPDATE step_tokens SET open = 0 WHERE token = ?", (token,))
+
+
+def resources(connection: sqlite3.Connection, token: str) -> Sequence[StepResource]:
+    """What was made with a token, in order."""
+    sql = "SELECT method, resource FROM step_resources WHERE token = ? ORDER BY number"
+    return [
+        StepResource(row["method"], row["resource"]) for row in connection.execute(sql, (token,))
+    ]
+
+
+def _without_code(run: PipelineRun) -> PipelineRun:
+    return evolve(run, steps=tuple(evolve(step, code="") for step in run.steps))
