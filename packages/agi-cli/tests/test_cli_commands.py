@@ -97,9 +97,10 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(terminal, interrupted_life):
     terminal.client.updates = interrupted_life
 
     assert terminal.type("run", "weather") == exit_codes.DETACHED
-    assert terminal.said.splitlines()[-2:] == [
+    assert terminal.said.splitlines()[-3:] == [
         "detached: runs/weather-r1 goes on",
-        "`agi runs watch weather-r1` comes back to it, `agi runs cancel weather-r1` ends it",
+        "`agi runs watch weather-r1` comes back to it",
+        "`agi runs cancel weather-r1` ends it",
     ]
     assert not any(asked[0] == "cancel_run" for asked in terminal.client.asked)
 

@@ -118,7 +118,8 @@ def detaching(session: Session, name: str, back: str = "", stop: str = "") -> It
         session.say(f"detached: {name} goes on")
         if back:
             short = name.rpartition("/")[2]
-            session.say(f"`{back} {short}` comes back to it, `{stop} {short}` ends it")
+            session.say(f"`{back} {short}` comes back to it")
+            session.say(f"`{stop} {short}` ends it")
         raise typer.Exit(exit_codes.DETACHED) from None
 
 

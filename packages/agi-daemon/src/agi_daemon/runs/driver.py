@@ -19,7 +19,7 @@ from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
-from agi_daemon.install.builds import Builds, Built
+from agi_daemon.install.builds import Builds
 from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.planning.plans import Plans
@@ -32,9 +32,9 @@ from agi_daemon.runs.journal_restored import restored
 from agi_daemon.runs.leases import CoreLeases, Demand
 from agi_daemon.runs.meeting import meeting_host, successor
 from agi_daemon.runs.next_step import Step, next_step
+from agi_daemon.runs.preparation import prepared
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.run_keys import RunKeys
-from agi_daemon.runs.shared_path import require_share
 from agi_daemon.runs.standby import Standby
 from agi_daemon.runs.workers import OUT_OF_REACH, REACH_PAUSE_S, Workers
 from agi_daemon.store.store import Store
@@ -126,7 +126,10 @@ class RunDriver:
 
     async def _install(self) -> None:
         record = self._record
-        ensuring = asyncio.create_task(self._prepared(), name=f"build for {record.run.id}")
+        ensuring = asyncio.create_task(
+            prepared(record, self._parts.builds, self._parts.hosts.transport),
+            name=f"build for {record.run.id}",
+        )
         if not await self._unless_stopped(ensuring):
             return
         built = ensuring.result()
@@ -139,30 +142,6 @@ class RunDriver:
         )
         data = {"release": built.release, "unchanged": built.unchanged, "what": built.summary}
         await self._move(RunState.PLANNING, [Fact(kind="installed", data=data)])
-
-    async def _prepared(self) -> Built:
-        """The builds on all hosts, once those of a cluster were seen to share one folder.
-
-        Raises:
-            ShareError: It is missing, read-only, local, stale or another one somewhere.
-            AgiError: A build cannot be had.
-        """
-        resolution = self._record.resolution
-        building = asyncio.create_task(
-            self._parts.builds.ensure(
-                resolution.app_path,
-                resolution.hosts,
-                modes_enabled=resolution.modes_enabled,
-                may_install=not self._record.no_install,
-            ),
-            name=f"release for {self._record.run.id}",
-        )
-        try:
-            await require_share(resolution, self._parts.hosts.transport)
-            return await building
-        finally:
-            building.cancel()
-            await asyncio.gather(building, return_exceptions=True)
 
     async def _plan(self) -> None:
         record = self._record
