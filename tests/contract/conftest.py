@@ -271,6 +271,7 @@ class GatedRun:
 _WATCHES = {
     "runs/": "RunService.WatchRun",
     "installations/": "InstallationService.WatchInstallation",
+    "benchmarks/": "BenchmarkService.WatchBenchmark",
     "pipelineRuns/": "PipelineRunService.WatchPipelineRun",
 }
 
@@ -359,6 +360,10 @@ def world(
         plan = wire.call("PlanService.CreatePlan", {"app": app, "args": args})
         run = wire.call("RunService.StartRun", {"app": app, "mode": 0, "args": args})
         world.settle(run)
+        asked = {"app": app, "modes": [0], "repeats": 2, "warmups": 0}
+        benchmark = wire.call("BenchmarkService.CreateBenchmark", asked)
+        world.settle(benchmark)
+    world.words |= {"benchmark": benchmark.name}
     for word in ("failed_run", "other_failed_run"):
         asked = {"app": app, "mode": 0, "args": {"parts": "many"}}
         failed = wire.call("RunService.StartRun", asked)

@@ -24,6 +24,7 @@ DISKS = "tests/e2e/test_bad_disks.py"
 PIPELINES = "tests/e2e/test_pipelines.py"
 LAB = "packages/agi-daemon/tests/test_lab_steps.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
+NATIVE = "packages/agi-daemon/tests/test_native.py"
 SSH = "packages/agi-daemon/tests/ssh/test_ssh_transport.py"
 WAYS = "packages/agi-daemon/tests/ssh/test_ssh_ways.py"
 TRANSPORT = "packages/agi-daemon/tests/test_transport_local.py"
@@ -46,6 +47,7 @@ PROVOKED = {
     "RUN_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "PLAN_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "INSTALLATION_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
+    "BENCHMARK_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "HOST_NOT_FOUND": f"{INPUT}::test_hosts_that_do_not_fit_or_are_unknown",
     "PIPELINE_NOT_FOUND": f"{LAB}::test_what_is_no_file_of_steps_is_said",
     "STEP_NOT_FOUND": f"{PIPELINES}::test_names_of_what_is_not_there",
@@ -54,6 +56,11 @@ PROVOKED = {
     "REFUSED": f"{TRANSPORT}::test_a_command_that_is_not_there_is_refused",
     "NOT_INSTALLED": f"{INPUT}::test_sources_that_are_not_installed",
     "MODE_NOT_RUNNABLE": f"{INPUT}::test_a_mode_that_cannot_be_run_here",
+    "COMPILER_MISSING": f"{NATIVE}::test_a_host_without_a_compiler_says_how_to_get_one",
+    "NOT_COMPILED": (
+        "tests/e2e/test_modes.py::test_a_build_that_lost_its_extension_is_refused_not_run_as_python"
+    ),
+    "DEVICE_FAILED": f"{NATIVE}::test_a_device_that_does_not_compute_is_met_when_it_is_installed",
     "PLAN_STALE": f"{INPUT}::test_a_plan_that_was_made_for_something_else",
     "HOST_DRAINED": f"{HOSTS}::test_a_drained_host_keeps_what_it_has_and_gets_nothing_new",
     "HOST_IN_USE": f"{HOSTS}::test_a_host_that_is_used_stays_and_says_by_what",
@@ -101,6 +108,7 @@ PROVOKED = {
     "WHEELS_FAILED": (
         "packages/agi-daemon/tests/test_wheelhouse.py::test_no_index_is_said_to_be_the_matter"
     ),
+    "COMPILE_FAILED": f"{NATIVE}::test_what_does_not_compile_is_told_by_the_authors_line",
     "BUILD_FAILED": (
         "packages/agi-daemon/tests/test_installer.py"
         "::test_killed_in_the_middle_it_succeeds_the_next_time"

@@ -11,10 +11,12 @@ import pytest
 
 from agi_cluster.api.v1 import (
     apps_pb2,
+    benchmarks_pb2,
     daemon_pb2,
     doctor_pb2,
     hosts_pb2,
     installations_pb2,
+    modes_pb2,
     pipeline_runs_pb2,
     pipelines_pb2,
     plans_pb2,
@@ -48,10 +50,12 @@ METHODS = [
 ]
 FILES = (
     apps_pb2,
+    benchmarks_pb2,
     daemon_pb2,
     doctor_pb2,
     hosts_pb2,
     installations_pb2,
+    modes_pb2,
     pipeline_runs_pb2,
     pipelines_pb2,
     plans_pb2,

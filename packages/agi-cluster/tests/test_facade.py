@@ -121,7 +121,9 @@ async def test_leaving_a_run_lets_it_go_on(daemon, env, caplog):
     [
         ({"mode": 16}, InvalidModeError),
         ({"mode": -1}, InvalidModeError),
-        ({"mode": [0, 1]}, InvalidModeError),
+        ({"mode": [0, 16]}, InvalidModeError),
+        ({"mode": []}, RequestInvalidError),
+        ({"mode": [0], "plan": "plans/p1"}, RequestInvalidError),
         ({"workers": {"127.0.0.1": 0}}, SlotsInvalidError),
         ({"workers": {"127.0.0.1": -1}}, SlotsInvalidError),
         ({"workers": {"127.0.0.1": "two"}}, SlotsInvalidError),

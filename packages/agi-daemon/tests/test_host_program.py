@@ -7,13 +7,14 @@ from importlib import resources
 
 import pytest
 
-from agi_daemon.doctor.on_host import PORT, SHARE, SLEEPER, SURVEY
-from agi_daemon.install.on_host import CHECK, REALISE
+from agi_daemon.doctor import on_host as doctor
+from agi_daemon.doctor.on_host import PORT, SHARE, SLEEPER
+from agi_daemon.install.on_host import CHECK, COMPILE, PROBE, REALISE, SURVEY
 from agi_daemon.transport.host_program import answer_of
 from agi_daemon.transport.host_transport import Completed
 from agi_env.errors import BuildFailedError, DiskFullError, RefusedError
 
-PROGRAMS = (CHECK, REALISE, SURVEY, SHARE, SLEEPER, PORT)
+PROGRAMS = (CHECK, REALISE, COMPILE, PROBE, SURVEY, doctor.SURVEY, SHARE, SLEEPER, PORT)
 MODULES = sorted({module for program in PROGRAMS for module in program.modules})
 
 

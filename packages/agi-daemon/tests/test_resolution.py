@@ -10,7 +10,7 @@ from agi_cluster.model.selection import Selection
 from agi_daemon.apps.resolution import resolve
 from agi_daemon.apps.slots import for_mode, slots_of
 from agi_env.app import App
-from agi_env.errors import ModeNotEnabledError, SelectionInvalidError, SlotsInvalidError
+from agi_env.errors import SelectionInvalidError, SlotsInvalidError
 from agi_env.mode import Mode
 from agi_env.settings import Settings
 
@@ -76,7 +76,6 @@ def test_arguments_replace_those_of_the_settings_key_by_key() -> None:
     assert resolved.modes_enabled == Mode.POOL
 
 
-@pytest.mark.parametrize("mode", [2, 8, 10, 11])
-def test_a_mode_that_cannot_be_run_is_refused_by_name(mode: int) -> None:
-    with pytest.raises(ModeNotEnabledError, match=str(mode)):
-        resolve(TOY, Settings(), cores_of=cores_of, mode=Mode(mode))
+@pytest.mark.parametrize("mode", [*map(Mode, range(4)), *map(Mode, range(8, 12))])
+def test_every_mode_of_this_machine_is_resolved(mode: Mode) -> None:
+    assert resolve(TOY, Settings(), cores_of=cores_of, mode=mode).mode is mode

@@ -15,7 +15,6 @@ from agi_cluster.model.requests import StartRun
 from agi_cluster.model.run import Run
 from agi_cluster.model.selection import Selection
 from agi_cluster.testing import RunningDaemon
-from agi_daemon.apps import resolution
 from agi_env.mode import Mode
 from harness import faults as known
 from harness.customer import DEADLINES, SETTLE_S, Customer, Order
@@ -58,8 +57,7 @@ class Round:
     @property
     def all_modes(self) -> tuple[Mode, ...]:
         """The modes of the runs."""
-        candidates = (Mode(0), Mode.POOL, Mode.CLUSTER, Mode.CLUSTER | Mode.POOL)
-        return self.modes or tuple(each for each in candidates if not each & ~resolution.RUNNABLE)
+        return self.modes or (Mode(0), Mode.POOL, Mode.CLUSTER, Mode.CLUSTER | Mode.POOL)
 
     @property
     def faults(self) -> dict[Fault, int]:

@@ -8,9 +8,12 @@ carrier that is late from one that flies when everybody is late.
 
 Weights, delays and sums are whole numbers, far below 2**63 for a month of any airport, and the
 quotient is rounded half up to whole seconds. So the result is the same bit for bit, interpreted or
-compiled, however the flights of one minute are ordered. The code is one nest of loops over typed
-arrays, to be compiled as it is.
+compiled, however the flights of one minute are ordered. The code is one nest of loops over arrays.
+It runs as it is; in a mode with the cython bit it is compiled with the C types that stand in
+``expected_delay.pxd`` beside it.
 """
+
+# cython: boundscheck=False, wraparound=False
 
 from __future__ import annotations
 
@@ -32,13 +35,19 @@ def expected_delays(minutes: array[int], delays: array[int], reach: int) -> arra
         The expected delay of each flight in seconds; its own delay where no other is near.
     """
     expected = array(INTEGER, bytes(8 * len(minutes)))
-    highest = reach * reach
+    fill_expected(minutes, delays, reach, expected)
+    return expected
+
+
+def fill_expected(minutes, delays, reach, expected):  # its types are those of the .pxd
+    """Put the delay to be expected of each flight into an array as long as the others."""
+    count, highest = len(minutes), reach * reach
     first = end = 0
-    for flight in range(len(minutes)):
+    for flight in range(count):
         minute = minutes[flight]
         while minutes[first] <= minute - reach:
             first += 1
-        while end < len(minutes) and minutes[end] < minute + reach:
+        while end < count and minutes[end] < minute + reach:
             end += 1
         weights = -highest  # the flight itself comes by in the loop below
         weighted = -highest * delays[flight]
@@ -50,4 +59,3 @@ def expected_delays(minutes: array[int], delays: array[int], reach: int) -> arra
         if weights == 0:
             weights, weighted = 1, delays[flight]
         expected[flight] = (120 * weighted + weights) // (2 * weights)
-    return expected

@@ -53,6 +53,16 @@ def mode_of(text: str | None) -> Mode | None:
         raise InvalidModeError(text) from error
 
 
+def modes_of(text: str) -> tuple[Mode, ...]:
+    """The modes in a list such as ``0,1,4``; none for an empty text.
+
+    Raises:
+        InvalidModeError: One is no number of 0 to 15.
+    """
+    found = (mode_of(part.strip()) for part in text.split(",") if part.strip())
+    return tuple(mode for mode in found if mode is not None)
+
+
 def selection_of(
     workers: Sequence[str] | None, scheduler: str = "", cores_per_slot: int = 0
 ) -> Selection:

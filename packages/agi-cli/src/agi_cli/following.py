@@ -16,6 +16,7 @@ from agi_cli.live import display
 from agi_cli.session import Session
 from agi_cli.tracker import RunTracker
 from agi_cli.views.installation import install_progress
+from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.plan import PlannedPartition
@@ -80,6 +81,34 @@ def follow_installation(
         for update, _ in client.watch_installation(installation.id):
             if isinstance(update, Event):
                 tracker.take(update)
+                _tell(show.line, update, level, str)
+            else:
+                last = update
+            show.tick()
+    return last
+
+
+def follow_benchmark(
+    session: Session, client: Client, benchmark: Benchmark, verbose: int | None = None
+) -> Benchmark:
+    """Watch a benchmark until it is settled, and return it as it is then.
+
+    Raises:
+        typer.Exit: Ctrl-C: the benchmark goes on.
+    """
+    level = Verbosity.parse(Verbosity.PROGRESS if verbose is None else verbose)
+    last, total = benchmark, len(benchmark.rows) * (benchmark.repeats + benchmark.warmups)
+    done = 0
+    show = display(
+        session.err,
+        lambda: (done / total, f"{done} of {total} runs"),
+        quiet=level == Verbosity.QUIET,
+    )
+    name = f"benchmarks/{benchmark.id}"
+    with detaching(session, name, "agi benchmarks show", "agi benchmarks cancel"), show:
+        for update, _ in client.watch_benchmark(benchmark.id):
+            if isinstance(update, Event):
+                done += update.kind == "measured"
                 _tell(show.line, update, level, str)
             else:
                 last = update

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from agi_cli.listing import Listing
 from agi_cluster.api.v1 import (
     apps_pb2,
+    benchmarks_pb2,
     hosts_pb2,
     pipeline_runs_pb2,
     plans_pb2,
@@ -18,10 +19,12 @@ from agi_cluster.api.v1 import (
     runs_pb2,
 )
 from agi_cluster.model.app import App, AppSettings
+from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.model.diagnosis import Diagnosis
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
+from agi_cluster.model.modes import AppModes
 from agi_cluster.model.pipeline import Pipeline
 from agi_cluster.model.pipeline_run import PipelineRun
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
@@ -31,10 +34,12 @@ from agi_cluster.model.release import Release, ReleasePruning
 from agi_cluster.model.run import Run, RunPartition
 from agi_cluster.model.snippet import Snippet, SnippetVerdict
 from agi_cluster.wire.app import app_to_wire, settings_to_wire
+from agi_cluster.wire.benchmark import benchmark_to_wire
 from agi_cluster.wire.daemon import backup_to_wire, daemon_to_wire
 from agi_cluster.wire.diagnosis import diagnosis_to_wire
 from agi_cluster.wire.host import host_to_wire
 from agi_cluster.wire.installation import installation_to_wire
+from agi_cluster.wire.modes import modes_to_wire
 from agi_cluster.wire.pipeline import pipeline_to_wire
 from agi_cluster.wire.pipeline_run import pipeline_run_to_wire
 from agi_cluster.wire.plan import finding_to_wire, plan_to_wire, planned_partition_to_wire
@@ -47,8 +52,10 @@ from agi_cluster.wire.snippet import snippet_to_wire, verdict_to_wire
 
 _MESSAGES: dict[type, Callable[[Any], Message]] = {
     App: app_to_wire,
+    AppModes: modes_to_wire,
     AppSettings: settings_to_wire,
     Backup: backup_to_wire,
+    Benchmark: benchmark_to_wire,
     DaemonInfo: daemon_to_wire,
     Diagnosis: diagnosis_to_wire,
     Host: host_to_wire,
@@ -70,6 +77,7 @@ _MESSAGES: dict[type, Callable[[Any], Message]] = {
 
 _LISTS: dict[type, tuple[Callable[..., Message], str]] = {
     App: (apps_pb2.ListAppsResponse, "apps"),
+    Benchmark: (benchmarks_pb2.ListBenchmarksResponse, "benchmarks"),
     Host: (hosts_pb2.ListHostsResponse, "hosts"),
     PipelineRun: (pipeline_runs_pb2.ListPipelineRunsResponse, "pipeline_runs"),
     Plan: (plans_pb2.ListPlansResponse, "plans"),

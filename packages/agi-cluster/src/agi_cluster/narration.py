@@ -87,6 +87,11 @@ def _executor_ended(data: Data, _label: Label) -> str:
     return f"an executor of slot {data.get('slot')} ended: {what}"
 
 
+def _executor_ready(data: Data, _label: Label) -> str:
+    words = [f"{name} {data[name]}" for name in ("module", "device", "arrays") if data.get(name)]
+    return f"an executor of slot {data.get('slot')} is ready: {', '.join(words)}"
+
+
 def _executor_unfit(data: Data, _label: Label) -> str:
     cause = data.get("cause") or {}
     return f"the app cannot be started: {cause.get('message') or cause.get('kind')}"
@@ -110,6 +115,15 @@ def _shipping(data: Data, _label: Label) -> str:
     return (
         f"{data.get('host', '')}: shipping {counted(len(data.get('wheels', ())), 'wheel')}, {size}"
     )
+
+
+def _measured(data: Data, _label: Label) -> str:
+    mode, number = data.get("mode"), int(data.get("round", 0)) + 1
+    if data.get("error"):
+        return f"mode {mode}: {data['error']}"
+    if not data.get("counts"):
+        return f"mode {mode}, run {number}: warm"
+    return f"mode {mode}, run {number}: {duration(float(data.get('seconds') or 0))}"
 
 
 def _resolved(data: Data, _label: Label) -> str:
@@ -169,6 +183,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "runner_lost": _always("the runner ended unexpectedly; it is started again"),
     "journal_recovered": _always("the journal was mended after a crash"),
     "executor_started": _silence,
+    "executor_ready": _executor_ready,
     "executor_unfit": _executor_unfit,
     "executor_ended": _executor_ended,
     "partition_started": _partition_started,
@@ -183,9 +198,11 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "reduce_failed": _always("reduce failed"),
     "published": _published,
     "settled": _silence,
+    "measured": _measured,
     "resolved": _resolved,
     "checked": _silence,
     "collecting": _collecting,
+    "compiling": _on_host("compiling"),
     "shipping": _shipping,
     "step_started": _step_started,
     "step_ended": _step_ended,

@@ -11,10 +11,12 @@ from attrs import frozen
 from agi_cluster.model.selection import THIS_MACHINE
 from agi_cluster.model.services import (
     AppService,
+    BenchmarkService,
     DaemonService,
     DoctorService,
     HostService,
     InstallationService,
+    ModeService,
     PipelineRunService,
     PipelineService,
     PlanService,
@@ -24,11 +26,13 @@ from agi_cluster.model.services import (
 )
 from agi_daemon.apps.registry import Apps
 from agi_daemon.backup.backups import MIGRATION, Backups
+from agi_daemon.benchmarks.benchmarks import Benchmarks
 from agi_daemon.daemon_info import ThisDaemon
 from agi_daemon.doctor.case import Records
 from agi_daemon.doctor.doctor import Doctor
 from agi_daemon.doctor.ways import KnownHosts, impatient
 from agi_daemon.events import Events
+from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.host_users import users_of
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.hosts.reach import SshReach
@@ -36,6 +40,7 @@ from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
 from agi_daemon.install.releases import Releases
+from agi_daemon.modes.modes import Modes
 from agi_daemon.pipelines.driver import PipelineParts
 from agi_daemon.pipelines.links import Links
 from agi_daemon.pipelines.pipeline_runs import PipelineRuns
@@ -77,6 +82,8 @@ class Services:
     pipelines: PipelineService | None = None
     pipeline_runs: PipelineRunService | None = None
     hosts: HostService | None = None
+    modes: ModeService | None = None
+    benchmarks: BenchmarkService | None = None
     doctor: DoctorService | None = None
     store: Store | None = None
     """What has to be writable for the daemon to be well; None: nothing."""
@@ -111,10 +118,11 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         hosts.users = lambda address: store.read(lambda db: users_of(db, address))
         installer = Installer(settings.state, idle_s=settings.install_idle)
         builds = Builds(installer, hosts.transport)
+        abilities = Abilities(hosts.transport)
         plans = Plans(
             store=store,
             requests=requests,
-            calls=Calls(apps, hosts),
+            calls=Calls(apps, hosts, abilities),
             builds=builds,
             drafting=Drafting(store, hosts),
             drained=hosts.drained,
@@ -126,6 +134,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             store=store,
             events=events,
             hosts=hosts,
+            abilities=abilities,
             leases=leases,
             builds=builds,
             plans=plans,
@@ -137,6 +146,10 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         hosts.on_drain = reconciler.drain
         pruner = Pruner(store, hosts.transport)
         runs = Runs(parts, apps, requests, reconciler, pruner)
+        modes = Modes(apps, hosts, abilities)
+        benchmarks = Benchmarks(
+            store=store, requests=requests, events=events, apps=apps, modes=modes, runs=runs
+        )
         records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
         origins = Origins(store, apps, hosts)
         pipelines = Pipelines(store, requests, origins)
@@ -152,6 +165,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         installations.adopt()
         reconciler.adopt()
         parts.clearing.adopt()
+        benchmarks.adopt()
         pipeline_reconciler.adopt()
         services = Services(
             daemon=ThisDaemon(
@@ -177,6 +191,8 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             pipelines=pipelines,
             pipeline_runs=PipelineRuns(pipeline_parts, requests, pipelines, pipeline_reconciler),
             hosts=hosts,
+            modes=modes,
+            benchmarks=benchmarks,
             doctor=Doctor(records, KnownHosts(hosts, SshReach(impatient(settings.ssh)))),
             store=store,
         )
@@ -185,6 +201,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
                 yield services
         finally:
             await pipeline_reconciler.aclose()
+            await benchmarks.aclose()
             await reconciler.aclose()
             await parts.clearing.aclose()
             await installations.aclose()

@@ -194,6 +194,13 @@ class ReleaseNotFoundError(NotFoundError):
     advice = "See `agi releases list APP` for those that are"
 
 
+class BenchmarkNotFoundError(NotFoundError):
+    """No benchmark has this name."""
+
+    code = "BENCHMARK_NOT_FOUND"
+    advice = "`agi benchmarks list` shows the benchmarks"
+
+
 class HostNotFoundError(NotFoundError):
     """A host that was never enrolled."""
 
@@ -276,6 +283,29 @@ class PythonMismatchError(RefusedError):
 
     code = "PYTHON_MISMATCH"
     advice = "Install a Python that satisfies the app's requires-python on that host"
+
+
+class CompilerMissingError(RefusedError):
+    """A host has no C compiler, or not the headers of its Python."""
+
+    code = "COMPILER_MISSING"
+    advice = "Install a C compiler and the headers of Python on that host, or run without bit 2"
+
+
+class NotCompiledError(RefusedError):
+    """A mode with the cython bit, and a build whose worker is no extension module."""
+
+    code = "NOT_COMPILED"
+    advice = "`agi install APP --modes 2` makes the build anew"
+
+
+class DeviceFailedError(RefusedError):
+    """A GPU is there and cannot be used."""
+
+    code = "DEVICE_FAILED"
+    advice = (
+        "`agi modes APP` shows what each host can do; look into its driver, or run without bit 8"
+    )
 
 
 class ShareError(RefusedError):
@@ -556,6 +586,13 @@ class WheelsFailedError(AppError):
 
     code = "WHEELS_FAILED"
     advice = "See that the package index can be reached, then install again"
+
+
+class CompileFailedError(AppError):
+    """The worker package does not compile."""
+
+    code = "COMPILE_FAILED"
+    advice = "Mend this line, or run in a mode without bit 2"
 
 
 class BuildFailedError(AppError):

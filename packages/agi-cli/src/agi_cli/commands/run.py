@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from agi_cli.arguments import app_args, app_reference, mode_of, selection_of
+from agi_cli.arguments import app_args, app_reference, mode_of, modes_of, selection_of
 from agi_cli.completion import plans
-from agi_cli.following import follow_run
+from agi_cli.following import follow_benchmark, follow_run
 from agi_cli.options import (
     App,
     AppArgs,
@@ -24,10 +24,12 @@ from agi_cli.options import (
     Workers,
 )
 from agi_cli.reporting import report
-from agi_cli.session import session_of
+from agi_cli.session import Session, session_of
+from agi_cli.views.benchmark import benchmark_view
 from agi_cli.views.run import run_report
-from agi_cluster.model.requests import StalePlan, StartRun
+from agi_cluster.model.requests import CreateBenchmark, StalePlan, StartRun
 from agi_env.errors import RequestInvalidError
+from agi_env.mode import Mode
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -79,6 +81,21 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return as soon as the run is accepted.")
     ] = False,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Run it in several modes and compare them.")
+    ] = False,
+    modes: Annotated[
+        str,
+        typer.Option(
+            metavar="N,N", help="With --benchmark: these modes. Default: all that can be run."
+        ),
+    ] = "",
+    repeats: Annotated[
+        int, typer.Option(min=2, max=100, help="With --benchmark: runs of each mode that count.")
+    ] = 5,
+    warmups: Annotated[
+        int, typer.Option(min=0, max=10, help="With --benchmark: runs before those.")
+    ] = 1,
     dry_run: DryRun = False,
     verbose: Verbose = None,
     output: Output = Format.TABLE,
@@ -89,6 +106,21 @@ def run(
     code of its error, one that was cancelled with 12.
     """
     session = session_of(context)
+    if benchmark:
+        asked = CreateBenchmark(
+            app=app_reference(name),
+            modes=_modes(mode, modes),
+            selection=selection_of(workers, scheduler, cores_per_slot),
+            args=app_args(args),
+            repeats=repeats,
+            warmups=warmups,
+        )
+        _benchmark(session, asked, verbose, output, detach=detach, dry_run=dry_run)
+        return
+    if modes:
+        raise RequestInvalidError(
+            "several modes are a benchmark", where="--modes", remedy="Add --benchmark"
+        )
     request = StartRun(
         app=app_reference(name),
         mode=mode_of(mode),
@@ -111,6 +143,32 @@ def run(
                 session.say(f"`agi runs watch {accepted.id}` follows it")
             return
         report(session, client, follow_run(session, client, accepted, verbose), output)
+
+
+def _modes(mode: str | None, modes: str) -> tuple[Mode, ...]:
+    """The modes of a benchmark; those of ``--mode`` and ``--modes`` together."""
+    one = mode_of(mode)
+    return (*(() if one is None else (one,)), *modes_of(modes))
+
+
+def _benchmark(
+    session: Session,
+    request: CreateBenchmark,
+    verbose: int | None,
+    output: Format,
+    *,
+    detach: bool,
+    dry_run: bool,
+) -> None:
+    with session.client() as client:
+        benchmark = client.create_benchmark(request, validate_only=dry_run)
+        if not dry_run and not detach:
+            benchmark = follow_benchmark(session, client, benchmark, verbose)
+        session.show(output, benchmark, lambda: benchmark_view(benchmark))
+    if detach and not dry_run:
+        session.say(f"`agi benchmarks show {benchmark.id}` shows how far it is")
+    if benchmark.state.settled and benchmark.error is not None:
+        raise benchmark.error
 
 
 def _stale_plan(plan: str, *, proceed: bool, rebase: bool) -> StalePlan | None:

@@ -22,6 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agi_cluster.agi_distributor.benchmark import BenchmarkResult
     from agi_cluster.agi_distributor.distribution import Distribution
     from agi_cluster.agi_distributor.facade import AGI
     from agi_cluster.agi_distributor.installed import Installed
@@ -29,10 +30,19 @@ if TYPE_CHECKING:
     from agi_cluster.agi_distributor.result import RunResult
     from agi_cluster.model.run import SnippetOrigin
 
-__all__ = ["AGI", "Distribution", "Installed", "RunRequest", "RunResult", "SnippetOrigin"]
+__all__ = [
+    "AGI",
+    "BenchmarkResult",
+    "Distribution",
+    "Installed",
+    "RunRequest",
+    "RunResult",
+    "SnippetOrigin",
+]
 
 _HOMES = {
     "AGI": "agi_cluster.agi_distributor.facade",
+    "BenchmarkResult": "agi_cluster.agi_distributor.benchmark",
     "Distribution": "agi_cluster.agi_distributor.distribution",
     "Installed": "agi_cluster.agi_distributor.installed",
     "RunRequest": "agi_cluster.agi_distributor.request",

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from agi_cluster import client as clients
+from agi_cluster.agi_distributor.benchmark import BenchmarkResult
 from agi_cluster.agi_distributor.distribution import Distribution
 from agi_cluster.agi_distributor.installed import Installed
 from agi_cluster.agi_distributor.progress import Progress
 from agi_cluster.agi_distributor.request import (
+    SETTINGS_MODE,
     RunRequest,
+    SettingsMode,
+    asked_modes,
     chosen_hosts,
     chosen_mode,
     chosen_stale_plan,
     combined,
     plain_args,
+    refuse_beside,
     snippet_origin,
 )
 from agi_cluster.agi_distributor.result import RunResult
+from agi_cluster.model.benchmark import BenchmarkState
 from agi_cluster.model.installation import InstallationState
 from agi_cluster.model.page import Page
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StalePlan, StartRun
+from agi_cluster.model.requests import (
+    CreateBenchmark,
+    CreateInstallation,
+    CreatePlan,
+    StalePlan,
+    StartRun,
+)
 from agi_cluster.model.run import RunState, SnippetOrigin
 from agi_env.verbosity import Verbosity
 
@@ -114,19 +126,45 @@ class AGI:
             partitions = await _all(client.list_plan_partitions, found.name)
         return Distribution(plan=found, partitions=partitions)
 
+    @overload
     @staticmethod
     async def run(
         app_env: AgiEnv,
         scheduler: str | None = None,
         workers: Mapping[str, int] | None = None,
-        mode: int | None = None,
+        mode: int | SettingsMode = SETTINGS_MODE,
         *,
         plan: Distribution | str | None = None,
         stale_plan: StalePlan | str | None = None,
         request: RunRequest | None = None,
         snippet: SnippetOrigin | str | None = None,
         **args: Any,
-    ) -> RunResult:
+    ) -> RunResult: ...
+
+    @overload
+    @staticmethod
+    async def run(
+        app_env: AgiEnv,
+        scheduler: str | None = None,
+        workers: Mapping[str, int] | None = None,
+        *,
+        mode: Sequence[int] | None,
+        **args: Any,
+    ) -> BenchmarkResult: ...
+
+    @staticmethod
+    async def run(
+        app_env: AgiEnv,
+        scheduler: str | None = None,
+        workers: Mapping[str, int] | None = None,
+        mode: int | Sequence[int] | SettingsMode | None = SETTINGS_MODE,
+        *,
+        plan: Distribution | str | None = None,
+        stale_plan: StalePlan | str | None = None,
+        request: RunRequest | None = None,
+        snippet: SnippetOrigin | str | None = None,
+        **args: Any,
+    ) -> RunResult | BenchmarkResult:
         """Run the app, and return its result when the run has succeeded.
 
         A caller that is cancelled stops watching; the run goes on and `agi runs watch` shows it.
@@ -135,7 +173,9 @@ class AGI:
             app_env: The app; its ``verbose`` says how much is logged.
             scheduler: Where the scheduler runs, ``host`` or ``host:port``.
             workers: How many worker slots on each host, 1 or more each.
-            mode: The mode to run in, a sum of the mode bits.
+            mode: The mode to run in, a sum of the mode bits; left out: that of the settings. A list
+                of modes, or None for all that can be run, asks for a benchmark: the app runs in
+                each several times, and the answer is a `BenchmarkResult`.
             plan: The plan to execute, from ``get_distrib`` or as ``plans/ID@REVISION``; by
                 default a new one. What the call leaves open is then as it was for the plan.
             stale_plan: What to do where something has changed since the plan was made:
@@ -149,7 +189,20 @@ class AGI:
             AgiError: What was asked is wrong; or the run failed or was cancelled: then it is the
                 run's own error, its metadata name the ``run``, and its notes show the result.
         """
-        asked = combined(request, mode=mode, scheduler=scheduler, workers=workers, args=args)
+        several = asked_modes(mode)
+        if several is not None:
+            refuse_beside(
+                several, plan=plan, stale_plan=stale_plan, request=request, snippet=snippet
+            )
+            benchmark = CreateBenchmark(
+                app=clients.Address.here().reference(app_env),
+                modes=several,
+                selection=chosen_hosts(scheduler, workers),
+                args=plain_args(args),
+            )
+            return await _benchmark(benchmark, app_env.verbose)
+        one = None if isinstance(mode, SettingsMode) else cast(int, mode)
+        asked = combined(request, mode=one, scheduler=scheduler, workers=workers, args=args)
         start = StartRun(
             app=clients.Address.here().reference(app_env),
             mode=chosen_mode(asked.mode),
@@ -176,6 +229,17 @@ async def _run(start: StartRun, verbose: int) -> RunResult:
             async for file, text in client.read_run_log(run.id):
                 progress.say(Verbosity.OUTPUT, f"{file}: {text.rstrip()}")
         return RunResult.of(run, await _all(client.list_run_partitions, run.id))
+
+
+async def _benchmark(request: CreateBenchmark, verbose: int) -> BenchmarkResult:
+    async with clients.AsyncClient() as client:
+        started = await client.create_benchmark(request)
+        updates = client.watch_benchmark(started.id)
+        last = await Progress(f"benchmarks/{started.id}", verbose).follow(updates, started)
+    result = BenchmarkResult.of(last)
+    if last.state is not BenchmarkState.SUCCEEDED:
+        raise result.failure()
+    return result
 
 
 async def _all(fetch: Callable[..., Awaitable[Page[Item]]], parent: str) -> tuple[Item, ...]:

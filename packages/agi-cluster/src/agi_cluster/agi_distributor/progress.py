@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
 
+from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.run import Run
@@ -14,7 +15,7 @@ from agi_cluster.narration import line_of
 
 logger = logging.getLogger("agi")
 
-Watched = TypeVar("Watched", Run, Installation)
+Watched = TypeVar("Watched", Run, Installation, Benchmark)
 
 
 class Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -15,6 +15,17 @@ from agi_cluster.model.snippet import SNIPPET_API
 from agi_env.errors import RequestInvalidError, SlotsInvalidError
 from agi_env.mode import Mode
 from agi_env.scheduler_address import SchedulerAddress
+
+
+class SettingsMode:
+    """Stands for the mode of the settings where None already means something else."""
+
+    def __repr__(self) -> str:
+        return "the settings' mode"
+
+
+SETTINGS_MODE = SettingsMode()
+"""What ``mode`` of ``AGI.run`` is when it is left out."""
 
 
 @frozen(kw_only=True)
@@ -82,6 +93,39 @@ def chosen_mode(mode: int | None) -> Mode | None:
         InvalidModeError: It is no mode.
     """
     return None if mode is None else Mode.parse(mode)
+
+
+def asked_modes(
+    mode: int | Sequence[int] | SettingsMode | None,
+) -> tuple[Mode, ...] | None:
+    """The modes of a benchmark, none for all that can be run; None where one run is asked for.
+
+    Raises:
+        InvalidModeError: One of them is no mode.
+        RequestInvalidError: The list is empty.
+    """
+    if mode is None:
+        return ()
+    if isinstance(mode, SettingsMode) or not isinstance(mode, list | tuple | range):
+        return None
+    if not mode:
+        raise RequestInvalidError("the list of modes is empty", where="mode", remedy="Name one")
+    return tuple(Mode.parse(each) for each in mode)
+
+
+def refuse_beside(modes: tuple[Mode, ...], **others: object) -> None:
+    """Refuse what has no meaning for a benchmark.
+
+    Raises:
+        RequestInvalidError: Something was given.
+    """
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise RequestInvalidError(
+            f"{', '.join(given)} given for a benchmark of {len(modes) or 'all'} modes",
+            where="mode",
+            remedy="Give one mode, or leave the rest out",
+        )
 
 
 def chosen_stale_plan(choice: StalePlan | str | None) -> StalePlan | None:

@@ -17,10 +17,12 @@ from agi_cluster.client.autostart import ensure_daemon
 from agi_cluster.client.call import Call, Stream, Watch, as_method
 from agi_cluster.client.calls import (
     apps,
+    benchmarks,
     daemon,
     doctor,
     hosts,
     installations,
+    modes,
     pipeline_runs,
     pipelines,
     plans,
@@ -150,6 +152,14 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     delete_host = _unary(hosts.delete_host)
 
     diagnose = _stream(doctor.diagnose)
+
+    get_modes = _unary(modes.get_modes)
+
+    create_benchmark = _unary(benchmarks.create_benchmark)
+    get_benchmark = _unary(benchmarks.get_benchmark)
+    list_benchmarks = _unary(benchmarks.list_benchmarks)
+    watch_benchmark = _watch(benchmarks.watch_benchmark)
+    cancel_benchmark = _unary(benchmarks.cancel_benchmark)
 
     get_daemon = _unary(daemon.get_daemon)
     stop_daemon = _unary(daemon.stop_daemon)

@@ -74,3 +74,18 @@ class StartRun:
     """Seconds; 0: no limit; None: that of the settings."""
     run_timeout: float | None = None
     max_attempts: int | None = None
+
+
+@frozen(kw_only=True)
+class CreateBenchmark:
+    """Run an app in several modes, in turns."""
+
+    app: str
+    modes: tuple[Mode, ...] = ()
+    """None: all that can be run on the hosts."""
+    selection: Selection = Selection()
+    args: dict[str, Any] = field(factory=dict)
+    repeats: int = 5
+    """Runs of each mode that count, 2 to 100."""
+    warmups: int = 1
+    """Runs of each mode before those, 0 to 10."""

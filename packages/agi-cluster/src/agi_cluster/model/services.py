@@ -13,11 +13,13 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from agi_cluster.model.app import App, AppSettings, SettingChange
+from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.model.diagnosis import Diagnose, Diagnosis, Step
 from agi_cluster.model.event import Event
 from agi_cluster.model.host import Host
 from agi_cluster.model.installation import Installation
+from agi_cluster.model.modes import AppModes
 from agi_cluster.model.page import Page
 from agi_cluster.model.pipeline import Pipeline, PipelineStep
 from agi_cluster.model.pipeline_run import PipelineRun
@@ -26,8 +28,9 @@ from agi_cluster.model.plan_diff import PlanDiff
 from agi_cluster.model.plan_edit import PlanEdit
 from agi_cluster.model.pruning import PrunePolicy, Pruning
 from agi_cluster.model.release import PruneReleases, Release, ReleasePruning
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.requests import CreateBenchmark, CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
+from agi_cluster.model.selection import Selection
 from agi_cluster.model.snippet import Snippet, SnippetKind, SnippetVerdict
 
 
@@ -320,6 +323,33 @@ class DoctorService(Protocol):
     def diagnose(self, request: Diagnose) -> AsyncIterator[Step | Diagnosis]:
         """Yield each step as it is climbed, and at last the diagnosis with all of them."""
         ...
+
+
+class ModeService(Protocol):
+    """What the modes of an app come to on its hosts."""
+
+    async def get_modes(self, app: str, selection: Selection = Selection()) -> AppModes: ...
+
+
+class BenchmarkService(Protocol):
+    """The same run in several modes."""
+
+    async def create_benchmark(
+        self, request: CreateBenchmark, *, request_id: str = "", validate_only: bool = False
+    ) -> Benchmark: ...
+    async def get_benchmark(self, name: str) -> Benchmark: ...
+    async def list_benchmarks(
+        self, *, page_size: int = 0, page_token: str = "", app: str = ""
+    ) -> Page[Benchmark]: ...
+    def watch_benchmark(
+        self, name: str, *, after_sequence: int = 0
+    ) -> AsyncIterator[tuple[Benchmark | Event, int]]:
+        """Yield snapshot, events, last snapshot, each with the sequence number it includes."""
+        ...
+
+    async def cancel_benchmark(
+        self, name: str, *, request_id: str = "", validate_only: bool = False
+    ) -> Benchmark: ...
 
 
 class DaemonService(Protocol):

@@ -11,16 +11,12 @@ from attrs import frozen
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_daemon.apps.slots import LOCAL_NAMES, for_mode, known_as, slots_of
 from agi_env.app import App
-from agi_env.errors import ModeNotEnabledError
 from agi_env.mode import Mode
 from agi_env.runtime.spec import SlotSpec
 from agi_env.scheduler_address import SchedulerAddress
 from agi_env.settings import Settings
 from agi_env.settings_schema import dotted, problems
 from agi_env.share import data_paths
-
-RUNNABLE = Mode.POOL | Mode.CLUSTER
-"""The bits that can be run today."""
 
 DEFAULT_ATTEMPTS = 3
 """How often a partition whose executor dies is attempted, unless the settings say otherwise."""
@@ -111,11 +107,10 @@ def resolve(
 
     Raises:
         SelectionInvalidError: The map does not fit the mode.
-        ModeNotEnabledError: The mode cannot be run.
+        ModeNotEnabledError: A cluster mode, and there is no cluster share.
         SettingsInvalidError: An argument cannot be used.
     """
     chosen = settings.mode if mode is None else mode
-    check_runnable(chosen)
     configured = Selection(
         scheduler=settings.scheduler,
         workers=settings.workers,
@@ -147,18 +142,3 @@ def resolve(
 
 def _either(given: float | None, configured: float | None) -> float | None:
     return configured if given is None else given
-
-
-def check_runnable(mode: Mode) -> None:
-    """See that each bit of the mode can be run.
-
-    Raises:
-        ModeNotEnabledError: A bit has no implementation in this version.
-    """
-    missing = mode & ~RUNNABLE
-    if missing:
-        raise ModeNotEnabledError(
-            f"this version cannot run {Mode(missing).words}",
-            where=f"mode {int(mode)}",
-            remedy="Choose a sum of pool 1 and cluster 4; 0 is plain local Python",
-        )

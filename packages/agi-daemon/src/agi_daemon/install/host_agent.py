@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -9,11 +10,12 @@ from typing import Any
 
 from attrs import frozen
 
+from agi_daemon.install.host_abilities import HostAbilities, HostFacts
 from agi_daemon.install.host_platform import HostPlatform
-from agi_daemon.install.on_host import CHECK, REALISE
+from agi_daemon.install.on_host import CHECK, COMPILE, CYTHONIZE, PROBE, REALISE
 from agi_daemon.install.release import Release, digest_of
 from agi_daemon.install.wheel_store import Wheel, WheelStore
-from agi_daemon.transport.host_program import answer_of, command
+from agi_daemon.transport.host_program import answer_of, command, source_of
 from agi_daemon.transport.host_transport import Completed, HostTransport
 from agi_env.errors import BuildFailedError
 
@@ -28,18 +30,11 @@ _TIMES_SILENT = 2  # the host itself sees first that a step is stuck, and names 
 _ALIVE = "working"
 """What a host says now and then while a step takes its time: it moves, and is no news."""
 
+_COMPILE_MARGIN_S = 60.0
+_FETCH_DEADLINE_S = 600.0
+_LARGEST_WHEEL_BYTES = 512 * 1024 * 1024
+
 OnStep = Callable[[str, Mapping[str, Any]], None]
-
-
-@frozen
-class HostFacts:
-    """What a host said about itself."""
-
-    platform: HostPlatform
-    cores: int
-    memory_bytes: int
-    uv_version: str
-    root: PurePosixPath
 
 
 @frozen
@@ -51,6 +46,9 @@ class BuildOrder:
         platform: What it is for.
         wheels: All that is installed in it.
         verify: Modules that must import in it.
+        compiled: The package of which every imported module must be an extension; empty: none.
+        devices: A kernel must run on every GPU of the host.
+        bytecode: Its modules are compiled to bytecode; not worth it for what compiles, once.
         kind: Which side of which app it is of: builds of one kind replace each other.
     """
 
@@ -58,6 +56,9 @@ class BuildOrder:
     platform: HostPlatform
     wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
+    compiled: str = ""
+    devices: bool = False
+    bytecode: bool = True
     kind: str = ""
 
     @property
@@ -75,6 +76,35 @@ class BuildOrder:
             "wheels": [wheel.to_json() for wheel in self.wheels],
             "verify": list(self.verify),
             "kind": self.kind,
+            "compiled": self.compiled,
+            "devices": self.devices,
+            "bytecode": self.bytecode,
+        }
+
+
+@frozen
+class CompileOrder:
+    """A package to compile.
+
+    Attributes:
+        sources: The pure wheel that carries it.
+        package: Its name.
+        flags: Those of the C compiler.
+        limit_s: Seconds after which compiling is ended.
+    """
+
+    sources: Wheel
+    package: str
+    flags: tuple[str, ...]
+    limit_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """What the host has to know to compile it."""
+        return {
+            "sources": self.sources.to_json(),
+            "package": self.package,
+            "flags": list(self.flags),
+            "limit_s": self.limit_s,
         }
 
 
@@ -123,6 +153,19 @@ class HostAgent:
         )
         return _check_from(self._answer(done))
 
+    async def probe(self) -> HostAbilities:
+        """What the host can do beyond plain Python, in one round trip.
+
+        Raises:
+            AgiError: The host cannot be asked; the code says why.
+        """
+        done = await self._transport.run(
+            command(self._transport),
+            stdin=PROBE.prelude(self._transport, {}),
+            deadline_s=_CHECK_DEADLINE_S,
+        )
+        return HostAbilities.from_json(self._transport.host, self._answer(done))
+
     async def realise(
         self, order: BuildOrder, missing: Sequence[Wheel], store: WheelStore, on_step: OnStep
     ) -> PurePosixPath:
@@ -151,6 +194,42 @@ class HostAgent:
         )
         return PurePosixPath(self._answer(done)["path"])
 
+    async def compile(
+        self, order: CompileOrder, python: PurePosixPath, store: WheelStore, on_step: OnStep
+    ) -> Wheel:
+        """Compile a package on the host and fetch the wheel that came of it.
+
+        Args:
+            order: What to compile.
+            python: An interpreter on the host that has Cython and setuptools.
+            store: Where the sources are here, and where the wheel goes.
+            on_step: Called with the name and the facts of each step that the host begins.
+
+        Raises:
+            CompilerMissingError: The host has no compiler.
+            CompileFailedError: The sources do not compile; it names their line.
+            AgiError: The host cannot be asked.
+        """
+        request = {**order.to_json(), "python": str(python), "program": source_of(CYTHONIZE)}
+        done = await self._transport.run(
+            command(self._transport),
+            stdin=_stream(COMPILE.prelude(self._transport, request), [order.sources], store),
+            deadline_s=order.limit_s + _COMPILE_MARGIN_S,
+            on_line=lambda line: _tell(line, on_step),
+        )
+        return await self._fetched(Wheel.from_json(self._answer(done)["wheel"]), store)
+
+    async def _fetched(self, wheel: Wheel, store: WheelStore) -> Wheel:
+        path = self._transport.root / "wheels" / wheel.sha256 / wheel.filename
+        content = await self._transport.read_file(
+            path, deadline_s=_FETCH_DEADLINE_S, max_bytes=_LARGEST_WHEEL_BYTES
+        )
+        fetched = await asyncio.to_thread(store.put, wheel.filename, content)
+        if fetched != wheel:
+            host = self._transport.host
+            raise BuildFailedError(f"{wheel.filename} arrived damaged", where=host)
+        return fetched
+
     def _answer(self, done: Completed) -> dict[str, Any]:
         return answer_of(done, self._transport.host, silent=BuildFailedError)
 
@@ -171,17 +250,10 @@ def _tell(line: bytes, on_step: OnStep) -> None:
 
 
 def _check_from(answer: Mapping[str, Any]) -> HostCheck:
-    facts = answer["facts"]
     return HostCheck(
-        facts=HostFacts(
-            platform=HostPlatform.from_json(facts["platform"]),
-            cores=facts["cores"],
-            memory_bytes=facts["memory_bytes"],
-            uv_version=facts["uv_version"],
-            root=PurePosixPath(facts["root"]),
-        ),
+        facts=HostFacts.from_json(answer["facts"]),
         built=answer["built"],
         path=PurePosixPath(answer["path"]) if answer["path"] else None,
-        missing=tuple(Wheel(name, sha, size) for sha, name, size in answer["missing"]),
+        missing=tuple(map(Wheel.from_json, answer["missing"])),
         drift=answer["drift"],
     )

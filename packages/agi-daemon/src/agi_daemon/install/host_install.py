@@ -10,7 +10,8 @@ from typing import Any
 from attrs import frozen
 from packaging.specifiers import SpecifierSet
 
-from agi_daemon.install.host_agent import BuildOrder, HostAgent, HostCheck, HostFacts
+from agi_daemon.install.host_abilities import HostFacts, no_devices
+from agi_daemon.install.host_agent import BuildOrder, HostAgent, HostCheck
 from agi_daemon.install.outcome import Build, HostOutcome, Phase, Progress, Report
 from agi_daemon.install.resolution import Resolved, Resolver
 from agi_daemon.transport.host_transport import HostTransport
@@ -20,6 +21,7 @@ from agi_env.errors import (
     NotInstalledError,
     PythonMismatchError,
 )
+from agi_env.mode import Mode
 
 _PAUSES_S = (0.1, 1.0)
 """Before an install is repeated whose connection broke: each step of it may be done twice."""
@@ -56,6 +58,7 @@ class HostInstall:
         self, wanted: Wanted, host: HostTransport, resolver: Resolver, report: Report
     ) -> None:
         self._wanted, self._resolved, self._resolver = wanted, wanted.resolved, resolver
+        self._transport = host
         self._host, self._agent = host.host, HostAgent(host, wanted.idle_s)
         self._tell = report
         self._began = time.monotonic()
@@ -95,14 +98,25 @@ class HostInstall:
     async def _check(self, offers: Sequence[BuildOrder]) -> HostCheck:
         check = await self._agent.check(offers)
         _require_python(self._resolved.requires_python, check.facts, self._host)
+        if Mode.RAPIDS in self._resolved.modes_enabled and not check.facts.platform.cuda:
+            await self._refuse_devices()
         self._report(Phase.CHECKED, detail=check.drift)
         return check
 
+    async def _refuse_devices(self) -> None:
+        abilities = await self._agent.probe()
+        raise no_devices(self._host, abilities.devices.reason, Mode.RAPIDS)
+
     async def _collect(self, check: HostCheck) -> BuildOrder:
+        platform = check.facts.platform
+        if self._resolver.uncompiled(self._resolved, platform):
+            self._report(Phase.COMPILING, detail=self._resolved.app.worker_source.name)
         return await self._resolver.order(
             self._resolved,
-            check.facts.platform,
-            lambda names: self._report(Phase.COLLECTING, wheels=names),
+            platform,
+            self._transport,
+            on_fetch=lambda names: self._report(Phase.COLLECTING, wheels=names),
+            on_step=self._step,
         )
 
     async def _realise(self, order: BuildOrder, check: HostCheck) -> HostOutcome:

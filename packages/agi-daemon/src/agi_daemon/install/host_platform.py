@@ -9,6 +9,7 @@ from typing import Any, Self
 from attrs import field, frozen
 from packaging.markers import Marker
 
+_CUPY = re.compile(r"cupy-cuda(\d+)x")
 _OLDEST_GLIBC_MINOR = 5
 _LEGACY_MANYLINUX = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
@@ -22,29 +23,37 @@ class HostPlatform:
             decides which wheel fits.
         python: Full version of the interpreter.
         markers: The environment markers of PEP 508 that do not change with a reboot.
+        cuda: The CUDA that its GPU driver takes, such as ``12``; empty where it has none.
     """
 
     tag: str
     python: str
     markers: Mapping[str, str] = field(converter=dict, eq=False)
+    cuda: str = ""
 
     @property
     def key(self) -> str:
-        """Its name: tag and Python version."""
-        return f"{self.tag}-{self.python}"
+        """Its name: tag, Python version, and CUDA where it has that."""
+        return f"{self.tag}-{self.python}{f'-cuda{self.cuda}' if self.cuda else ''}"
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The platform as a host describes it."""
-        return cls(value["tag"], value["python"], value["markers"])
+        return cls(value["tag"], value["python"], value["markers"], value.get("cuda", ""))
 
     def to_json(self) -> dict[str, Any]:
         """The platform as a JSON value."""
-        return {"tag": self.tag, "python": self.python, "markers": dict(self.markers)}
+        facts = {"tag": self.tag, "python": self.python, "markers": dict(self.markers)}
+        return {**facts, "cuda": self.cuda}
 
     def applies(self, marker: Marker | None) -> bool:
         """A requirement with this marker is one here."""
         return marker is None or marker.evaluate({**self.markers, "extra": ""})
+
+    def takes(self, name: str) -> bool:
+        """Whether a package can be used here: a CuPy for one CUDA can be with no other."""
+        cuda = _CUPY.fullmatch(name)
+        return cuda is None or cuda[1] == self.cuda
 
     def pip_arguments(self) -> list[str]:
         """Arguments that make ``pip download`` choose the wheels that fit here."""

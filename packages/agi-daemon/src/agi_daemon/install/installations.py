@@ -15,7 +15,6 @@ from agi_cluster.model.page import Page
 from agi_cluster.model.requests import CreateInstallation
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_daemon.apps.registry import Apps
-from agi_daemon.apps.resolution import check_runnable
 from agi_daemon.apps.slots import for_mode
 from agi_daemon.completion import completed
 from agi_daemon.defects import defect
@@ -124,7 +123,6 @@ class Installations:
         if request.release:
             kept = self._builds.kept(app, request.release)
             modes, release = kept.modes_enabled, kept.release.digest
-        check_runnable(modes)
         selection = for_mode(request.selection, _configured(settings), modes)
         self._hosts.admit(selection.workers)
         installation = Installation(

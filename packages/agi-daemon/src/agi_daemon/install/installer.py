@@ -9,12 +9,12 @@ from pathlib import Path
 from agi_daemon.install.host_agent import IDLE_S
 from agi_daemon.install.host_install import HostInstall, Wanted
 from agi_daemon.install.kept_releases import KeptReleases
-from agi_daemon.install.outcome import Installed, Phase, Progress, Report
+from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress, Report
 from agi_daemon.install.release import Release, ReleaseFiles, changed_inputs
 from agi_daemon.install.resolution import Resolved, Resolver, Role
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.app import App
-from agi_env.errors import ModeNotEnabledError
+from agi_env.errors import CompilerMissingError, ModeNotEnabledError
 from agi_env.mode import Mode
 
 
@@ -83,10 +83,11 @@ class Installer:
         report(Progress(Phase.RESOLVED, detail=resolved.release.digest, changed=changed))
         offers = await asyncio.to_thread(self.resolver.offers, resolved)
         wanted = Wanted(resolved=resolved, changed=changed, offers=offers, idle_s=self._idle_s)
-        async with asyncio.TaskGroup() as group:
-            installs = [HostInstall(wanted, host, self.resolver, report) for host in hosts]
-            tasks = [group.create_task(install.outcome(realise)) for install in installs]
-        outcomes = tuple(task.result() for task in tasks)
+        installs = [HostInstall(wanted, host, self.resolver, report) for host in hosts]
+        outcomes = await _each(installs, [None] * len(installs), realise)
+        if any(isinstance(outcome.error, CompilerMissingError) for outcome in outcomes):
+            # A host with a compiler may have compiled meanwhile for those that have none.
+            outcomes = await _each(installs, outcomes, realise)
         if any(outcome.build for outcome in outcomes):
             await asyncio.to_thread(self._remember, resolved, last)
         return Installed(resolved.release, changed, outcomes)
@@ -104,3 +105,18 @@ class Installer:
                 f"release {digest[:12]} was installed without {lacking.words}", where=app.name
             )
         return resolved
+
+
+async def _each(
+    installs: Sequence[HostInstall], earlier: Sequence[HostOutcome | None], realise: bool
+) -> tuple[HostOutcome, ...]:
+    """The outcomes of all installs; those that succeeded, or failed otherwise, stay."""
+
+    async def one(install: HostInstall, before: HostOutcome | None) -> HostOutcome:
+        if before is None or isinstance(before.error, CompilerMissingError):
+            return await install.outcome(realise)
+        return before
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(*pair)) for pair in zip(installs, earlier, strict=True)]
+    return tuple(task.result() for task in tasks)

@@ -12,6 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from agi_daemon.install.lock import Lock
+from agi_daemon.install.native import NativeWorker
 from agi_daemon.install.release import Release
 from agi_daemon.install.resolution import Resolved, Role
 from agi_daemon.install.wheel_store import Wheel
@@ -36,6 +37,7 @@ class KeptRelease:
         modes_enabled: The capabilities that were staged.
         lock: Its dependencies.
         own_wheels: The app's wheel and the runtime's, which are in the store.
+        native: The worker package, where it is compiled.
         verify: Modules that must import in a build of it.
         requires_python: The versions of Python that the app took.
         install_time: When it was installed last.
@@ -49,6 +51,7 @@ class KeptRelease:
     verify: tuple[str, ...]
     requires_python: str
     install_time: datetime
+    native: NativeWorker | None = None
 
     def resolved(self, app: App) -> Resolved:
         """The release, as it was resolved from the sources of then."""
@@ -58,6 +61,7 @@ class KeptRelease:
             release=self.release,
             lock=self.lock,
             own_wheels=self.own_wheels,
+            native=self.native,
             verify=self.verify,
             requires_python=self.requires_python,
             modes_enabled=self.modes_enabled,
@@ -158,6 +162,7 @@ def _facts(resolved: Resolved) -> dict[str, Any]:
         "modes_enabled": int(resolved.modes_enabled),
         "lock": resolved.lock.text,
         "own_wheels": [wheel.to_json() for wheel in resolved.own_wheels],
+        "native": None if resolved.native is None else resolved.native.to_json(),
         "verify": list(resolved.verify),
         "requires_python": resolved.requires_python,
     }
@@ -176,6 +181,7 @@ def _read(path: Path) -> KeptRelease | None:
             verify=tuple(facts["verify"]),
             requires_python=facts["requires_python"],
             install_time=installed,
+            native=NativeWorker.from_json(facts["native"]) if facts.get("native") else None,
         )
     except (FileNotFoundError, ValueError, KeyError):  # removed meanwhile, or damaged: not kept
         return None

@@ -77,7 +77,9 @@ class Lock:
 
 
 class LockFiles:
-    """The locks of all apps, as ``<state>/locks/<app>/<role>.txt``.
+    """The locks of all apps, as ``<state>/locks/<app>/<role>[+<extra>...].txt``.
+
+    The first lock with extras begins from the one without, so that both choose the same versions.
 
     Args:
         state: The state directory.
@@ -108,11 +110,11 @@ class LockFiles:
         Raises:
             LockFailedError: There is no solution, or the index cannot be reached.
         """
-        path = lock_path(self._state, app, role)
-        kin = [lock_path(self._state, app, other) for other in ROLES]
+        path, *kin = self._paths(app, role, declarations)
         text = None if upgrade else _first_kept([path, *kin], declarations.digest)
         if text is None:
-            body = await _compile(declarations, runtime_wheel, _text(path), upgrade)
+            earlier = _text(path) or _text(lock_path(self._state, app, role))
+            body = await _compile(declarations, runtime_wheel, earlier, upgrade)
             text = f"{_HEADER}{declarations.digest}\n{body}"
             for other in kin:  # a role that declares the same must go on sharing the lock
                 if _first_kept([other], declarations.digest) is not None:
@@ -122,9 +124,16 @@ class LockFiles:
 
     def kept(self, app: str, role: str, declarations: Declarations) -> Lock | None:
         """The lock for these declarations that is kept; None where one would have to be made."""
-        paths = [lock_path(self._state, app, each) for each in (role, *ROLES)]
-        text = _first_kept(paths, declarations.digest)
+        text = _first_kept(self._paths(app, role, declarations), declarations.digest)
         return None if text is None else self._parse(text)
+
+    def _paths(self, app: str, role: str, declarations: Declarations) -> list[Path]:
+        """Where a lock is, and where one of another role that declares the same would be.
+
+        Each set of extras has a lock of its own, so that modes in turn do not undo theirs.
+        """
+        names = ["+".join([each, *declarations.extras]) for each in (role, *ROLES)]
+        return [lock_path(self._state, app, name) for name in names]
 
     async def _keep(self, path: Path, text: str) -> None:
         if _text(path) != text:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from attrs import frozen
 
-from agi_daemon.install.host_agent import HostFacts
+from agi_daemon.install.host_abilities import HostFacts
 from agi_daemon.install.release import Release
 from agi_env.errors import AgiError
 
@@ -19,6 +19,7 @@ class Phase(Enum):
     RESOLVED = "RESOLVED"
     CHECKED = "CHECKED"
     COLLECTING = "COLLECTING"
+    COMPILING = "COMPILING"
     SHIPPING = "SHIPPING"
     REALISING = "REALISING"
     REPEATED = "REPEATED"

@@ -77,9 +77,9 @@ class PureWheel:
         return buffer.getvalue()
 
 
-def app_wheel(target: str, files: Sequence[SourceFile]) -> PureWheel:
-    """The wheel of an app's own packages, versioned by their content."""
-    name = f"{target}_app"
+def app_wheel(target: str, files: Sequence[SourceFile], part: str = "app") -> PureWheel:
+    """The wheel of an app's own packages, or of a part of them, versioned by their content."""
+    name = f"{target}_{part}"
     version = f"0+{digest_of([(file.name, file.digest) for file in files])[:12]}"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     return PureWheel(name, version, metadata, tuple(files))

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agi_cluster.model.release import PrunedItem, PrunedKind
+from agi_daemon.install.host_platform import HostPlatform
 from agi_daemon.install.installer import Installer
 from agi_daemon.install.kept_releases import KeptRelease
 from agi_daemon.install.resolution import Role
@@ -62,6 +63,16 @@ def _needed(installer: Installer, kept: KeptRelease) -> Iterator[Wheel]:
         plain = (*kept.own_wheels, *resolver.house.stored(kept.lock, platform))
         yield from plain
         yield from resolver.compiled.stored(plain, platform)
+        yield from _native(installer, kept, platform)
+
+
+def _native(installer: Installer, kept: KeptRelease, platform: HostPlatform) -> Iterator[Wheel]:
+    """The sources of a worker that is compiled, and what came of them."""
+    if kept.native is not None:
+        yield kept.native.sources
+        made = installer.resolver.natives.recall(kept.native, platform)
+        if made is not None:
+            yield made
 
 
 def _release(app: str, kept: KeptRelease) -> PrunedItem:

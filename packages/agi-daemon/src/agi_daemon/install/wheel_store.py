@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from attrs import frozen
 
@@ -32,6 +32,12 @@ class Wheel:
     def to_json(self) -> list[Any]:
         """The wheel as a JSON value."""
         return [self.sha256, self.filename, self.size]
+
+    @classmethod
+    def from_json(cls, value: Sequence[Any]) -> Self:
+        """The wheel that ``to_json`` described."""
+        sha256, filename, size = value
+        return cls(filename, sha256, size)
 
 
 class WheelStore:
@@ -73,10 +79,9 @@ class WheelStore:
     def recall(self, need: str) -> Wheel | None:
         """The wheel that answered this need before, if it is still here."""
         try:
-            sha256, filename, size = json.loads(self._answer(need).read_bytes())
+            wheel = Wheel.from_json(json.loads(self._answer(need).read_bytes()))
         except (FileNotFoundError, ValueError):  # an answer that cannot be read is found again
             return None
-        wheel = Wheel(filename, sha256, size)
         return wheel if self.holds(wheel) else None
 
     def remember(self, need: str, wheel: Wheel) -> None:

@@ -40,7 +40,7 @@ class Wheelhouse:
     """
 
     def __init__(self, store: WheelStore) -> None:
-        self._store = store
+        self.store = self._store = store
         self._folder = store.folder / "platforms"
         self._turn: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -153,7 +153,11 @@ def own_platform() -> HostPlatform:
 
 
 def _of(lock: Lock, platform: HostPlatform) -> list[LockEntry]:
-    return [entry for entry in lock.entries if platform.applies(entry.requirement.marker)]
+    return [
+        entry
+        for entry in lock.entries
+        if platform.applies(entry.requirement.marker) and platform.takes(entry.requirement.name)
+    ]
 
 
 def _need(entry: LockEntry, platform: HostPlatform) -> str:

@@ -6,9 +6,11 @@ from attrs import evolve
 
 from agi_cluster.model.requests import CreatePlan
 from agi_cluster.model.selection import Selection
+from agi_daemon.apps.devices import with_devices
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.resolution import Resolution, resolve
 from agi_daemon.apps.slots import known_as
+from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.planning.origin import PlanOrigin
 from agi_daemon.planning.staleness import changes_since
@@ -18,9 +20,10 @@ from agi_env.errors import AgiError, RequestInvalidError, SelectionInvalidError
 class Calls:
     """Resolves calls with the settings of their apps."""
 
-    def __init__(self, apps: Apps, hosts: Hosts) -> None:
+    def __init__(self, apps: Apps, hosts: Hosts, abilities: Abilities) -> None:
         self._apps = apps
         self._hosts = hosts
+        self._abilities = abilities
 
     async def resolved(
         self, request: CreatePlan, *, dry_run: bool
@@ -30,6 +33,7 @@ class Calls:
         Raises:
             SelectionInvalidError: No host is left.
             HostError, RefusedError: A host may not be used, see ``Hosts.admit``.
+            ModeNotEnabledError: A host has not the GPU that the mode needs.
             RequestInvalidError: A host is left out that would not be used.
         """
         resolution = await self._resolve(request, dry_run=dry_run)
@@ -39,7 +43,7 @@ class Calls:
             request = evolve(request, selection=selection, without=(), slots={})
             resolution = await self._resolve(request, dry_run=dry_run)
         self._hosts.admit(resolution.hosts)
-        return request, resolution
+        return request, await with_devices(resolution, self._abilities)
 
     async def changes(self, origin: PlanOrigin) -> tuple[str, ...]:
         """What the call of a plan means otherwise now, field by field."""

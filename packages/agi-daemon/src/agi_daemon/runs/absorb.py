@@ -30,6 +30,7 @@ _VERBOSITY = {
     "partition_finished": 2,
     "partition_moved": 2,
     "executor_started": 2,
+    "executor_ready": 2,
     "executor_ended": 2,
     "scheduler_started": 2,
     "slot_joined": 2,

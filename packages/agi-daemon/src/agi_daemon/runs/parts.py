@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from agi_daemon.events import Events
+from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.builds import Builds
 from agi_daemon.planning.plans import Plans
@@ -22,6 +23,7 @@ class Parts:
     store: Store
     events: Events
     hosts: Hosts
+    abilities: Abilities
     leases: CoreLeases
     builds: Builds
     plans: Plans

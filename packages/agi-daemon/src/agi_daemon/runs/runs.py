@@ -15,6 +15,7 @@ from agi_cluster.model.pruning import PrunePolicy, Pruning
 from agi_cluster.model.requests import CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.snippet import SNIPPET_API
+from agi_daemon.apps.devices import with_devices
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.resolution import Limits, resolve
 from agi_daemon.completion import completed
@@ -238,6 +239,7 @@ class Runs:
             warnings += more
         self._parts.hosts.admit(resolution.hosts)
         release = self._parts.builds.digest_of(app, request.release)
+        resolution = await with_devices(resolution, self._parts.abilities)
         run = Run(
             id=new_id(app.target),
             app=app.name,

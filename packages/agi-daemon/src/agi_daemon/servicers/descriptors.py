@@ -18,10 +18,12 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from agi_cluster.api.v1 import (
     apps_pb2,
+    benchmarks_pb2,
     daemon_pb2,
     doctor_pb2,
     hosts_pb2,
     installations_pb2,
+    modes_pb2,
     pipeline_runs_pb2,
     pipelines_pb2,
     plans_pb2,
@@ -32,10 +34,12 @@ from agi_cluster.api.v1 import (
 
 _FILES: Sequence[Any] = (
     apps_pb2.DESCRIPTOR,
+    benchmarks_pb2.DESCRIPTOR,
     daemon_pb2.DESCRIPTOR,
     doctor_pb2.DESCRIPTOR,
     hosts_pb2.DESCRIPTOR,
     installations_pb2.DESCRIPTOR,
+    modes_pb2.DESCRIPTOR,
     pipeline_runs_pb2.DESCRIPTOR,
     pipelines_pb2.DESCRIPTOR,
     plans_pb2.DESCRIPTOR,

@@ -10,6 +10,8 @@ import grpc
 from agi_cluster.api.v1 import (
     apps_pb2,
     apps_pb2_grpc,
+    benchmarks_pb2,
+    benchmarks_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
     doctor_pb2,
@@ -18,6 +20,8 @@ from agi_cluster.api.v1 import (
     hosts_pb2_grpc,
     installations_pb2,
     installations_pb2_grpc,
+    modes_pb2,
+    modes_pb2_grpc,
     pipeline_runs_pb2,
     pipeline_runs_pb2_grpc,
     pipelines_pb2,
@@ -34,10 +38,12 @@ from agi_cluster.api.v1 import (
 from agi_daemon.compose import Services
 from agi_daemon.servicers import health, reflection
 from agi_daemon.servicers.apps import AppServicer
+from agi_daemon.servicers.benchmarks import BenchmarkServicer
 from agi_daemon.servicers.daemon import DaemonServicer
 from agi_daemon.servicers.doctor import DoctorServicer
 from agi_daemon.servicers.hosts import HostServicer
 from agi_daemon.servicers.installations import InstallationServicer
+from agi_daemon.servicers.modes import ModeServicer
 from agi_daemon.servicers.pipeline_runs import PipelineRunServicer
 from agi_daemon.servicers.pipelines import PipelineServicer
 from agi_daemon.servicers.plans import PlanServicer
@@ -89,6 +95,10 @@ def _offered(services: Services) -> Iterator[tuple[Any, Any, Any]]:
         )
     if services.hosts is not None:
         yield HostServicer(services.hosts), hosts_pb2, hosts_pb2_grpc
+    if services.modes is not None:
+        yield ModeServicer(services.modes), modes_pb2, modes_pb2_grpc
+    if services.benchmarks is not None:
+        yield BenchmarkServicer(services.benchmarks), benchmarks_pb2, benchmarks_pb2_grpc
     if services.doctor is not None:
         yield DoctorServicer(services.doctor), doctor_pb2, doctor_pb2_grpc
 

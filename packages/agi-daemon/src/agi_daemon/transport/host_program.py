@@ -21,6 +21,9 @@ from attrs import frozen
 from agi_daemon.transport.host_transport import Completed, HostTransport
 from agi_env.errors import AgiError, PythonMissingError, RefusedError, error_from
 
+_IN_THE_APP = ("APP_IMPORT_FAILED", "COMPILE_FAILED")
+"""Errors of the app's own sources: where they are is the same on every host."""
+
 _NOT_STARTED = (126, 127)
 """How a shell ends that cannot start a command."""
 
@@ -110,17 +113,21 @@ def answer_of(done: Completed, host: str, silent: type[AgiError] = RefusedError)
 
 
 @cache
+def source_of(module: str) -> str:
+    """The text of a module of this package, by its full name."""
+    package, _, name = module.rpartition(".")
+    return resources.files(package).joinpath(f"{name}.py").read_text()
+
+
+@cache
 def _sources(modules: tuple[str, ...]) -> bytes:
-    found = []
-    for module in modules:
-        package, _, name = module.rpartition(".")
-        found.append((module, resources.files(package).joinpath(f"{name}.py").read_text()))
+    found = [(module, source_of(module)) for module in modules]
     return json.dumps(found).encode() + b"\n"
 
 
 def _located(error: Mapping[str, Any], host: str) -> AgiError:
     facts = error["metadata"]
-    where = facts["where"] if error["code"] == "APP_IMPORT_FAILED" else _on(host, facts["where"])
+    where = facts["where"] if error["code"] in _IN_THE_APP else _on(host, facts["where"])
     return error_from(error["code"], {**facts, "where": where, "host": host})
 
 

@@ -20,6 +20,7 @@ class AppContext:
         slot: The slot that this worker fills; none on the manager side.
         executor: The number of this process in its slot; none on the manager side.
         cores: How many cores this process may use.
+        device: The GPU that this process sees, as CUDA numbers or names it; empty without bit 8.
     """
 
     app: str
@@ -31,3 +32,4 @@ class AppContext:
     slot: int | None = None
     executor: int | None = None
     cores: int = 1
+    device: str = ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from agi_env.runtime.app_context import AppContext
+from agi_env.runtime.devices import array_module
 from agi_env.runtime.partitions import JsonValue, Partition
 
 
@@ -26,6 +28,17 @@ class BaseWorker(ABC):
     def __init__(self, env: AppContext, **args: Any) -> None:
         self.env = env
         self.args = args
+
+    @cached_property
+    def xp(self) -> Any:
+        """The module of arrays: CuPy in a mode with the rapids bit, else numpy.
+
+        Both have the same functions, so one ``work`` serves both. CuPy's device is the slot's.
+
+        Raises:
+            ModuleNotFoundError: The app does not declare numpy.
+        """
+        return array_module(self.env.mode)
 
     def start(self) -> None:
         """Prepare what all partitions need, once in each executor."""

@@ -51,6 +51,8 @@ class FailureKind(StrEnum):
     IMPORT = "import"
     CLASS_MISSING = "class_missing"
     WORK_MISSING = "work_missing"
+    NOT_COMPILED = "not_compiled"
+    NO_DEVICE = "no_device"
     NOT_JSON = "not_json"
     TOO_LARGE = "too_large"
     NO_ROOM = "no_room"

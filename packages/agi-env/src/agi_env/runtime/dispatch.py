@@ -193,6 +193,9 @@ class Dispatch:
         if seat.state is SeatState.STARTING:
             seat.take(SeatState.READY, event.at)
             self.reduction.offered = event.reduces
+            if event.proof:
+                place = {"slot": event.slot, "executor": event.executor}
+                self._append("executor_ready", **place, **event.proof)
 
     def _finished(self, seat: Seat, event: events.PartitionFinished) -> None:
         if seat.answer(event.id, event.attempt, event.at):

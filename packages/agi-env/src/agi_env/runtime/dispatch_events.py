@@ -7,7 +7,8 @@ a child of the runner or of a worker elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from agi_env.runtime.causes import EndCause, EndKind, FailureCause
@@ -25,12 +26,22 @@ class ExecutorStarted:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorReady:
-    """An executor imported the app, started its worker and can be handed partitions."""
+    """An executor imported the app, started its worker and can be handed partitions.
+
+    Attributes:
+        slot: Where it is.
+        executor: Which executor of the slot it is.
+        reduces: Whether the app has a ``reduce``.
+        at: When.
+        proof: What shows that it is what the mode's bits 2 and 8 ask for: the ``module`` file that
+            was loaded, the ``device`` and the ``arrays`` that it computes with.
+    """
 
     slot: int
     executor: int
     reduces: bool
     at: float
+    proof: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,14 @@ from typing import Any, NoReturn
 
 from agi_env.atomic_file import disk_errors
 from agi_env.errors import DiskFullError
-from agi_env.runtime import attempt, process_tree
+from agi_env.mode import Mode
+from agi_env.runtime import attempt, devices, process_tree
 from agi_env.runtime.app_class import AppClassError, describe, worker_class
 from agi_env.runtime.app_context import AppContext
 from agi_env.runtime.app_traceback import app_traceback
 from agi_env.runtime.base_worker import has_reduce, has_work
 from agi_env.runtime.causes import FailureCause, FailureKind
+from agi_env.runtime.compiled_worker import compiled_module
 from agi_env.runtime.executor_link import ExecutorLink
 from agi_env.runtime.frames import Message
 from agi_env.runtime.partitions import Partition, PartitionResult
@@ -49,11 +51,11 @@ class Executor:
         if message is None:
             return 1
         try:
-            worker = _started(message)
+            worker, proof = _started(message)
         except BaseException as error:  # noqa: BLE001 - the boundary to the app
             self._tell({"op": "unfit", "cause": _cause(error, "the worker").to_dict()})
             return 1
-        self._tell({"op": "ready", "reduces": has_reduce(type(worker))})
+        self._tell({"op": "ready", "reduces": has_reduce(type(worker)), "proof": proof})
         while (message := self._link.receive()) is not None:
             if message["op"] == "stop":
                 return self._stop(worker)
@@ -142,15 +144,22 @@ class TooLargeError(Exception):
     """The app returned a value that is not small."""
 
 
-def _started(message: Message) -> Any:
+def _started(message: Message) -> tuple[Any, Message]:
+    """The worker, and the proof that it is what the mode asks for."""
     cls = worker_class(message["target"])
+    proof: Message = {}
+    mode = Mode(message["context"]["mode"])
+    if Mode.CYTHON in mode:
+        proof["module"] = compiled_module(message["target"])
+    if Mode.RAPIDS in mode:
+        proof.update(devices.proof())
     if not has_work(cls):
         raise AppClassError(FailureKind.WORK_MISSING, f"class {cls.__name__} has no work()")
     context = message["context"]
     places = {name: Path(context[name]) for name in ("data_in", "data_out")}
     worker = cls(AppContext(**{**context, **places}), **message["args"])
     getattr(worker, "start", _nothing)()
-    return worker
+    return worker, proof
 
 
 def _result(facts: Message) -> PartitionResult:
@@ -164,6 +173,8 @@ def _cause(error: BaseException, what: str) -> FailureCause:
         case AppClassError():
             reason = error.__cause__
             return FailureCause(error.kind, str(error), app_traceback(reason) if reason else "")
+        case devices.DeviceError():
+            return FailureCause(FailureKind.NO_DEVICE, str(error))
         case NotJsonError():
             message = f"{what} returned what JSON cannot carry: {error}"
             return FailureCause(FailureKind.NOT_JSON, message)

@@ -28,6 +28,7 @@ def start(spec: RunSpec, slot: SlotSpec, executor: int) -> Message:
         "slot": slot.index,
         "executor": executor,
         "cores": slot.threads,
+        "device": slot.device_of(executor),
     }
     return {"op": "start", "target": spec.target, "context": context, "args": dict(spec.args)}
 

@@ -43,6 +43,7 @@ class ExecutorProcess:
         directory: Path,
         log: BoundedLog,
         on_message: Callable[[Message], None],
+        device: str = "",
     ) -> None:
         """Start the process; in the event loop, from its thread, which the process dies with.
 
@@ -53,6 +54,7 @@ class ExecutorProcess:
             directory: Its current directory.
             log: Where its output goes.
             on_message: Gets each message that it sends.
+            device: The GPU that it sees; empty: whatever this process sees.
 
         Raises:
             OSError: The process could not be made.
@@ -66,7 +68,8 @@ class ExecutorProcess:
         self._pipe = LogPipe(log)
         ours, theirs = socket.socketpair()
         try:
-            self._process = self._spawn(interpreter, threads, directory, theirs)
+            env = interpreter.environment(threads, mark, device)
+            self._process = self._spawn(interpreter, env, directory, theirs)
         except OSError:
             ours.close()
             self._pipe.close()
@@ -115,7 +118,7 @@ class ExecutorProcess:
         return self._cause()
 
     def _spawn(
-        self, interpreter: Interpreter, threads: int, directory: Path, link: socket.socket
+        self, interpreter: Interpreter, env: dict[str, str], directory: Path, link: socket.socket
     ) -> subprocess.Popen[bytes]:
         descriptor = link.fileno()
         return subprocess.Popen(
@@ -124,7 +127,7 @@ class ExecutorProcess:
             stdout=self._pipe.writer,
             stderr=self._pipe.writer,
             pass_fds=(descriptor,),
-            env=interpreter.environment(threads, self._mark),
+            env=env,
             cwd=directory,
             start_new_session=True,
         )

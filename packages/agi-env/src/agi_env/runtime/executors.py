@@ -124,6 +124,7 @@ class LocalExecutors:
             directory=self._run_dir,
             log=self._log(slot, executor),
             on_message=lambda message: self._heard(slot, executor, message),
+            device=self._slots[slot].device_of(executor),
         )
 
     def _log(self, slot: int, executor: int) -> BoundedLog:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agi_env.runtime.devices import VISIBLE_VARIABLE
+
 MARK = "AGI_EXECUTOR"
 """The variable by which the descendants of an executor are known, wherever they hide."""
 
@@ -36,7 +38,8 @@ class Interpreter:
         """The command that runs a module, unbuffered, without the current directory's modules."""
         return [self.python, "-u", "-P", "-m", module, *arguments]
 
-    def environment(self, threads: int, mark: str) -> dict[str, str]:
-        """The environment of an executor that may use this many threads."""
+    def environment(self, threads: int, mark: str, device: str = "") -> dict[str, str]:
+        """The environment of an executor that may use this many threads, and this GPU alone."""
         counts = dict.fromkeys(_THREAD_COUNTS, str(threads))
-        return {**os.environ, **counts, **self.env, MARK: mark}
+        seen = {VISIBLE_VARIABLE: device} if device else {}
+        return {**os.environ, **counts, **self.env, **seen, MARK: mark}

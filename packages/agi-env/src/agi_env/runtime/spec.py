@@ -30,6 +30,7 @@ class SlotSpec:
         cores: How many cores it holds.
         executors: How many executors it has.
         threads: How many threads each executor may use.
+        devices: The GPUs that it is bound to, as CUDA numbers them; none without the rapids bit.
     """
 
     index: int
@@ -37,6 +38,11 @@ class SlotSpec:
     cores: int = 1
     executors: int = 1
     threads: int = 1
+    devices: tuple[str, ...] = ()
+
+    def device_of(self, executor: int) -> str:
+        """The GPU of an executor, its executors in turns; empty where it has none."""
+        return self.devices[executor % len(self.devices)] if self.devices else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,7 @@ class RunSpec:
         """
         facts = _document(text, cls.SCHEMA)
         try:
-            slots = tuple(_known(SlotSpec, slot) for slot in facts["slots"])
+            slots = tuple(_slot(slot) for slot in facts["slots"])
             given = facts.get("cluster")
             cluster = None if given is None else _known(ClusterSpec, given)
             return _known(cls, {**facts, "slots": slots, "cluster": cluster})
@@ -190,6 +196,10 @@ def _document(text: str | bytes, schema: str) -> dict[str, Any]:
 def _known(cls: type[_T], facts: Mapping[str, Any]) -> _T:
     names = {each.name for each in fields(cls)}  # type: ignore[arg-type]
     return cls(**{key: value for key, value in facts.items() if key in names})
+
+
+def _slot(facts: dict[str, Any]) -> SlotSpec:
+    return _known(SlotSpec, {**facts, "devices": tuple(facts.get("devices", ()))})
 
 
 def _unreadable(schema: str, reason: object) -> StateUnreadableError:

@@ -8,8 +8,10 @@ from agi_env.errors import (
     AppImportError,
     AppInvalidError,
     CancelledRunError,
+    DeviceFailedError,
     DiskFullError,
     ExecutorDiedError,
+    NotCompiledError,
     OutputTooLargeError,
     PartitionFailedError,
     PartitionTimeoutError,
@@ -44,6 +46,8 @@ _OF_START: dict[FailureKind, type[AgiError]] = {
     FailureKind.IMPORT: AppImportError,
     FailureKind.CLASS_MISSING: AppInvalidError,
     FailureKind.WORK_MISSING: WorkMissingError,
+    FailureKind.NOT_COMPILED: NotCompiledError,
+    FailureKind.NO_DEVICE: DeviceFailedError,
 }
 
 

@@ -16,7 +16,7 @@ SURVEY = HostProgram(
     (
         *(
             f"{_INSTALL}.{name}"
-            for name in ("talk", "files", "process_activity", "command", "facts")
+            for name in ("talk", "files", "process_activity", "command", "devices", "facts")
         ),
         f"{__name__}.patience",
         f"{__name__}.survey",

@@ -23,14 +23,27 @@ def _program(*names: str) -> HostProgram:
     return HostProgram(tuple(f"{__name__}.{name}" for name in names))
 
 
-SURVEY = _program("talk", "files", *_COMMANDS, "facts", "survey")
+_CHECK = ("talk", "files", *_COMMANDS, "devices", "facts", "check")
+_REALISE = (*_CHECK, "bytecode", "build", "realise")
+_COMPILE = (*_REALISE, "diagnosis", "extension_wheel", "compile")
+
+SURVEY = _program("talk", "files", *_COMMANDS, "devices", "facts", "survey")
 """Asks a host what it is."""
 
-CHECK = _program("talk", "files", *_COMMANDS, "facts", "check")
+CHECK = _program(*_CHECK)
 """Looks at a host and at what is installed there."""
 
-REALISE = _program("talk", "files", *_COMMANDS, "facts", "check", "bytecode", "build", "realise")
+REALISE = _program(*_REALISE)
 """Takes wheels and makes a build of them."""
+
+COMPILE = _program(*_COMPILE)
+"""Takes the sources of a package and makes a wheel of extension modules of them."""
+
+PROBE = _program(*_COMPILE, "probe")
+"""Asks a host what it can do beyond plain Python."""
+
+CYTHONIZE = f"{__name__}.cythonize"
+"""What a build's Python is given, to compile in a process of its own."""
 
 PRUNE = _program("talk", "files", "prune")
 """Finds what nothing needs, and removes it."""

@@ -11,7 +11,8 @@ import time
 
 from agi_daemon.install.on_host.bytecode import add_bytecode
 from agi_daemon.install.on_host.check import wheel_path
-from agi_daemon.install.on_host.command import run, watch_end
+from agi_daemon.install.on_host.command import attempt, ending, run, watch_end
+from agi_daemon.install.on_host.devices import FAKE_VARIABLE
 from agi_daemon.install.on_host.facts import find_uv
 from agi_daemon.install.on_host.files import list_files, read_json, sync_folder, write_file
 from agi_daemon.install.on_host.talk import Fault, say
@@ -26,8 +27,13 @@ LINK_MODE = "hardlink"  # into a cache of our own; a build that drifted costs th
 
 VERIFY = """
 import importlib, json, sys, traceback
-report, site = sys.argv[1:3]
-for name in sys.argv[3:]:
+from importlib.machinery import EXTENSION_SUFFIXES
+report, site, package = sys.argv[1:4]
+def refuse(module, code, what, where):
+    with open(report, "w") as file:
+        json.dump({"module": module, "code": code, "what": what, "where": where}, file)
+    raise SystemExit(3)
+for name in sys.argv[4:]:
     try:
         importlib.import_module(name)
     except BaseException as error:
@@ -35,13 +41,19 @@ for name in sys.argv[3:]:
         if isinstance(error, SyntaxError):
             places.append((error.filename or "", error.lineno))
         what = traceback.format_exception_only(type(error), error)[-1].strip()
-        packages = tuple("%s/%s/" % (site, n.partition(".")[0]) for n in sys.argv[3:])
+        packages = tuple("%s/%s/" % (site, n.partition(".")[0]) for n in sys.argv[4:])
         own = [p for p in places if p[0].startswith(packages)] or places[-1:] or [("", 0)]
         where = own[-1][0]
-        where = "src" + where[len(site):] if where.startswith(site) else where
-        with open(report, "w") as file:
-            json.dump({"module": name, "what": what, "where": "%s:%s" % (where, own[-1][1])}, file)
-        raise SystemExit(3)
+        if where.startswith(site):
+            where = "src" + where[len(site):]
+        elif where.endswith((".py", ".pyx")) and not where.startswith("/"):
+            where = "src/" + where  # what compiled code says of itself
+        refuse(name, "APP_IMPORT_FAILED", what, "%s:%s" % (where, own[-1][1]))
+for name, module in sorted(sys.modules.items()):
+    path = getattr(module, "__file__", None) or ""
+    if package and name.startswith(package + ".") and not path.endswith(tuple(EXTENSION_SUFFIXES)):
+        if not path.endswith("/__init__.py"):
+            refuse(name, "NOT_COMPILED", "%s is no extension module" % name, path[len(site) + 1:])
 """
 
 
@@ -51,6 +63,7 @@ class Draft:
     def __init__(self, root: str, request: Mapping[str, Any], path: str) -> None:
         self._root, self._request, self._path = root, request, path
         self._idle_s = request["idle_s"]
+        self._devices: dict[str, Any] = {}
         self._uv = find_uv(request["uv"])
         if not self._uv:
             raise Fault("UV_MISSING", "it has no uv")
@@ -65,8 +78,12 @@ class Draft:
 
     def make(self) -> None:
         """All steps, each announced before it is taken."""
-        steps = (self.venv, self.install, self.bytecode, self.verify, self.record)
-        for step in steps:
+        asked = self._request
+        steps = [self.venv, self.install]
+        steps += [self.bytecode] if asked["bytecode"] else []
+        steps += [self.verify]
+        steps += [self.devices] if asked["devices"] else []
+        for step in [*steps, self.record]:
             say(step.__name__)
             step()
 
@@ -89,22 +106,40 @@ class Draft:
     def verify(self) -> None:
         """The proof that the app and the runtime can be imported."""
         report, names = self._path + "/verify.json", self._request["verify"]
-        argv = [self._path + "/bin/python", "-I", "-B", "-c", VERIFY, report, self._site(), *names]
+        python, package = self._path + "/bin/python", self._request["compiled"]
+        argv = [python, "-I", "-B", "-c", VERIFY, report, self._site(), package, *names]
         ended = watch_end(argv, VERIFY_LIMIT_S)
         fault = read_json(report)
         if fault:
             ours = fault["module"].startswith("agi_env")
-            code = "BUILD_FAILED" if ours else "APP_IMPORT_FAILED"
-            raise Fault(code, fault["what"], fault["where"])
+            raise Fault("BUILD_FAILED" if ours else fault["code"], fault["what"], fault["where"])
         if ended:
             raise Fault("APP_IMPORT_FAILED", f"the import of {' or '.join(names)} {ended}")
+
+    def devices(self) -> None:
+        """The proof that CuPy imports and a kernel runs on each GPU."""
+        env = {FAKE_VARIABLE: os.environ[FAKE_VARIABLE]} if FAKE_VARIABLE in os.environ else {}
+        argv = [self._path + "/bin/python", "-I", "-B", "-m", "agi_env.runtime.devices"]
+        code, out, errors = attempt(argv, env, "the probe of the devices", limit_s=VERIFY_LIMIT_S)
+        said = (out or errors).strip().splitlines()[-1:]
+        answer = json.loads(said[0]) if code == 0 and said else {"error": " ".join(said)}
+        if "error" in answer:
+            raise Fault(
+                "DEVICE_FAILED", answer["error"] or "the probe of the devices " + ending(code)
+            )
+        self._devices = answer
 
     def record(self) -> None:
         """What it is made of, and every file of it."""
         list_files(self._path)
-        wanted = ("build", "release", "wheels", "platform", "verify")
+        wanted = ("build", "release", "wheels", "platform", "verify", "compiled")
         manifest = {name: self._request[name] for name in wanted}
-        manifest.update(schema="agi.build.v1", made=time.time(), kind=self._request["kind"])
+        manifest.update(
+            schema="agi.build.v1",
+            made=time.time(),
+            kind=self._request["kind"],
+            devices=self._devices,
+        )
         write_file(self._path + "/manifest.json", json.dumps(manifest, indent=1))
         sync_folder(self._path)
 

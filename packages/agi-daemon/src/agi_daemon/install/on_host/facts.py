@@ -9,6 +9,7 @@ import os
 import sys
 
 from agi_daemon.install.on_host.command import run
+from agi_daemon.install.on_host.devices import cuda_version
 from agi_daemon.install.on_host.files import read_json, write_file
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ def host_facts(root: str, uv: str) -> dict[str, Any]:
     platform = host_platform()
     return {
         "platform": platform,
-        "key": f"{platform['tag']}-{platform['python']}",
+        "key": platform_key(platform),
         **resources(),
         "uv_version": uv_version(root, find_uv(uv)),
         "root": root,
@@ -37,7 +38,7 @@ def resources() -> dict[str, int]:
 
 
 def host_platform() -> dict[str, Any]:
-    """Tag, Python version and lasting environment markers of this interpreter."""
+    """Tag, Python version, lasting environment markers and CUDA of this interpreter's host."""
     name, system, python = sys.implementation.name, os.uname(), _python_version()
     short = {"cpython": "cp", "pypy": "pp"}.get(name, name)
     interpreter = "%s%d%d%s" % (short, *sys.version_info[:2], getattr(sys, "abiflags", ""))
@@ -54,7 +55,13 @@ def host_platform() -> dict[str, Any]:
         "sys_platform": sys.platform,
     }
     tag = f"{interpreter}-{sys.platform}_{machine}-{libc()}"
-    return {"tag": tag, "python": python, "markers": markers}
+    return {"tag": tag, "python": python, "markers": markers, "cuda": cuda_version()}
+
+
+def platform_key(platform: dict[str, Any]) -> str:
+    """The name of a platform, by which the manager offers builds for it."""
+    cuda = f"-cuda{platform['cuda']}" if platform["cuda"] else ""
+    return f"{platform['tag']}-{platform['python']}{cuda}"
 
 
 def find_uv(uv: str) -> str:

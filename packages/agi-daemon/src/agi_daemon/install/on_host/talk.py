@@ -20,9 +20,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class Fault(Exception):  # noqa: N818 - it becomes an error of the catalogue on the manager
     """What went wrong, by its code in the catalogue."""
 
-    def __init__(self, code: str, what: str, where: str = "") -> None:
+    def __init__(self, code: str, what: str, where: str = "", **facts: str) -> None:
         super().__init__(what)
-        self.code, self.metadata = code, {"what": what, "where": where}
+        self.code, self.metadata = code, {"what": what, "where": where, **facts}
 
 
 def say(step: str, **facts: Any) -> None:

@@ -1,0 +1,1 @@
+"""The same run in several modes: measured, compared, kept."""

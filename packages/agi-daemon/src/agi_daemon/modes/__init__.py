@@ -1,0 +1,1 @@
+"""What the modes of an app come to on its hosts."""
