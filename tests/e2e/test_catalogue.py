@@ -24,6 +24,7 @@ DISKS = "tests/e2e/test_bad_disks.py"
 PIPELINES = "tests/e2e/test_pipelines.py"
 LAB = "packages/agi-daemon/tests/test_lab_steps.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
+RETRY = "tests/e2e/test_retry.py"
 SSH = "packages/agi-daemon/tests/ssh/test_ssh_transport.py"
 WAYS = "packages/agi-daemon/tests/ssh/test_ssh_ways.py"
 TRANSPORT = "packages/agi-daemon/tests/test_transport_local.py"
@@ -55,6 +56,7 @@ PROVOKED = {
     "NOT_INSTALLED": f"{INPUT}::test_sources_that_are_not_installed",
     "MODE_NOT_RUNNABLE": f"{INPUT}::test_a_mode_that_cannot_be_run_here",
     "PLAN_STALE": f"{INPUT}::test_a_plan_that_was_made_for_something_else",
+    "RETRY_REFUSED": f"{RETRY}::test_what_is_gone_or_was_made_by_other_sources_is_not_taken_over",
     "HOST_DRAINED": f"{HOSTS}::test_a_drained_host_keeps_what_it_has_and_gets_nothing_new",
     "HOST_IN_USE": f"{HOSTS}::test_a_host_that_is_used_stays_and_says_by_what",
     "PYTHON_MISMATCH": f"{INPUT}::test_declarations_that_cannot_be_used",
