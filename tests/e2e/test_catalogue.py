@@ -25,6 +25,7 @@ PIPELINES = "tests/e2e/test_pipelines.py"
 LAB = "packages/agi-daemon/tests/test_lab_steps.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
 NATIVE = "packages/agi-daemon/tests/test_native.py"
+RETRY = "tests/e2e/test_retry.py"
 SSH = "packages/agi-daemon/tests/ssh/test_ssh_transport.py"
 WAYS = "packages/agi-daemon/tests/ssh/test_ssh_ways.py"
 TRANSPORT = "packages/agi-daemon/tests/test_transport_local.py"
@@ -62,6 +63,7 @@ PROVOKED = {
     ),
     "DEVICE_FAILED": f"{NATIVE}::test_a_device_that_does_not_compute_is_met_when_it_is_installed",
     "PLAN_STALE": f"{INPUT}::test_a_plan_that_was_made_for_something_else",
+    "RETRY_REFUSED": f"{RETRY}::test_what_is_gone_or_was_made_by_other_sources_is_not_taken_over",
     "HOST_DRAINED": f"{HOSTS}::test_a_drained_host_keeps_what_it_has_and_gets_nothing_new",
     "HOST_IN_USE": f"{HOSTS}::test_a_host_that_is_used_stays_and_says_by_what",
     "PYTHON_MISMATCH": f"{INPUT}::test_declarations_that_cannot_be_used",

@@ -59,6 +59,7 @@ def retried(
         run=run,
         resolution=record.resolution,
         no_install=record.no_install,
+        release=record.release,
         stale_plan=StalePlan.PROCEED,
         current_sources=current_sources,
     )
@@ -86,8 +87,8 @@ async def require_same_sources(record: RunRecord, installer: Installer) -> None:
         RetryRefusedError: They have changed since.
         AppNotFoundError, AppInvalidError: The app is gone or is none any more.
     """
-    if not record.run.release:
-        return
+    if not record.run.release or record.release:
+        return  # it got as far as to have one; or its own was chosen, whatever the sources are
     app = App.at(Path(record.resolution.app_path))
     current = await installer.resolver.recall(
         app, modes_enabled=record.resolution.modes_enabled, role=Role.WORKER
