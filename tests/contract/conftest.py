@@ -359,6 +359,11 @@ def world(
         plan = wire.call("PlanService.CreatePlan", {"app": app, "args": args})
         run = wire.call("RunService.StartRun", {"app": app, "mode": 0, "args": args})
         world.settle(run)
+    for word in ("failed_run", "other_failed_run"):
+        asked = {"app": app, "mode": 0, "args": {"parts": "many"}}
+        failed = wire.call("RunService.StartRun", asked)
+        world.settle(failed)
+        world.words[word] = failed.name
     ssh = {"ssh_port": str(ssh_server.port), "fingerprint": ssh_server.fingerprint}
     world.words |= {**ssh, "password": PASSWORD}
     pinned = {"trust_fingerprint": ssh_server.fingerprint}

@@ -46,9 +46,14 @@ class Asking:
     def __init__(self, client: Client) -> None:
         self.client = client
 
+    @staticmethod
+    def request(app: Path | str, **asked: Any) -> StartRun:
+        """What starts a run of an app."""
+        return StartRun(app=str(app), **asked)
+
     def run(self, app: Path | str, **asked: Any) -> Run:
         """Run an app to its end."""
-        return self.settled(self.client.start_run(StartRun(app=str(app), **asked)).id)
+        return self.settled(self.client.start_run(self.request(app, **asked)).id)
 
     def settled(self, run_id: str) -> Run:
         """The run as it ended."""

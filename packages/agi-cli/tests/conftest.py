@@ -30,6 +30,14 @@ from agi_cluster.model.pipeline_run import (
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition, PlanSlot
 from agi_cluster.model.plan_diff import MovedPartition, PlanDiff
 from agi_cluster.model.plan_edit import PlanEdit
+from agi_cluster.model.release import (
+    HostPruning,
+    PrunedItem,
+    PrunedKind,
+    PruneReleases,
+    Release,
+    ReleasePruning,
+)
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import (
     PartitionState,
@@ -49,7 +57,7 @@ from agi_cluster.model.snippet import (
     SnippetVerdict,
     Staleness,
 )
-from agi_env.errors import DaemonError, PartitionFailedError
+from agi_env.errors import DaemonError, HostUnreachableError, PartitionFailedError
 from agi_env.mode import Mode
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -220,6 +228,42 @@ EXECUTION = PipelineRun(
 )
 
 
+RELEASES = (
+    Release(
+        app="weather_project",
+        digest="cd" * 32,
+        modes_enabled=Mode.CLUSTER,
+        install_time=NOON,
+        current=True,
+        changed_inputs=("app: src/weather/weather.py (edited)",),
+    ),
+    Release(
+        app="weather_project",
+        digest="ab" * 32,
+        modes_enabled=Mode.CLUSTER,
+        install_time=NOON - timedelta(days=1),
+        current=False,
+    ),
+)
+PRUNING = ReleasePruning(
+    hosts=(
+        HostPruning(
+            host="node1",
+            removed=(
+                PrunedItem(
+                    kind=PrunedKind.BUILD,
+                    item="ab" * 32,
+                    size_bytes=2**20,
+                    detail="weather_project",
+                ),
+            ),
+            kept=(PrunedItem(kind=PrunedKind.BUILD, item="cd" * 32, detail="in use"),),
+        ),
+        HostPruning(host="node2", error=HostUnreachableError("it is off", where="node2")),
+    )
+)
+
+
 def event(sequence: int, kind: str, verbosity: int = 1, **data: Any) -> Event:
     moment = NOON + timedelta(seconds=sequence / 10)
     return Event(sequence=sequence, time=moment, kind=kind, data=data, verbosity=verbosity)
@@ -347,6 +391,16 @@ class FakeClient:
         yield event(2, "unchanged", host="127.0.0.1", detail="ab" * 32), 2
         yield self.installed, 2
 
+    def list_releases(self, app: str, *, page_size: int = 0, page_token: str = "") -> Page[Release]:
+        self._ask(("list_releases", app))
+        return Page(items=RELEASES)
+
+    def prune_releases(
+        self, request: PruneReleases, *, validate_only: bool = False
+    ) -> ReleasePruning:
+        self._ask((request, validate_only))
+        return PRUNING
+
     def create_plan(self, request: CreatePlan, *, validate_only: bool = False) -> Plan:
         self._ask((request, validate_only))
         return PLAN
@@ -436,6 +490,12 @@ class FakeClient:
     ) -> Run:
         self._ask(("cancel_run", name, grace_seconds, validate_only))
         return attrs.evolve(self.final, state=RunState.CANCELLING, end_time=None, result=None)
+
+    def retry_run(
+        self, name: str, *, current_sources: bool = False, validate_only: bool = False
+    ) -> Run:
+        self._ask(("retry_run", name, current_sources, validate_only))
+        return attrs.evolve(self.final, id="weather-r2", retry_of=name)
 
     def read_run_log(self, name: str, *, file: str = "") -> Iterator[tuple[str, str]]:
         self._ask(("read_run_log", name, file))

@@ -13,7 +13,7 @@ from agi_cli.views.plan import plan_view
 from agi_cli.views.plan_and_run import plan_and_run
 from agi_cli.views.run import run_report
 from agi_cluster.model.plan import PlanFinding, PlannedPartition, PlanSlot
-from agi_cluster.model.run import PartitionState, RunState
+from agi_cluster.model.run import Cause, PartitionState, RunState
 from agi_env.errors import AppImportError
 
 
@@ -128,10 +128,11 @@ def test_a_report_of_a_failure_has_the_traceback_of_the_app(terminal, failed_run
         terminal.client.run_partitions[1],
         state=PartitionState.FAILED,
         error=failed_run.error,
+        cause=Cause(kind="exception"),
         traceback="Traceback (most recent call last):\nKeyError: 'rain'\n",
     )
     report = drawn(run_report(failed_run, (failed,)))
-    assert "part 1                0         1  work() raised KeyError: 'rain'" in report
+    assert "part 1                0         1  exception  work() raised KeyError: 'rain'" in report
     assert "part 1:\n  Traceback (most recent call last):\n  KeyError: 'rain'\n" in report
     assert "kept        /share/weather/results/.agi-weather-r1" in report
 

@@ -191,6 +191,10 @@ class FakeRuns(Recorder):
         self.note("cancel_run", name, **kwargs)
         return RUN
 
+    async def retry_run(self, name: str, **kwargs: Any) -> Run:
+        self.note("retry_run", name, **kwargs)
+        return RUN
+
     async def read_run_log(self, name: str, **kwargs: Any) -> AsyncIterator[tuple[str, str]]:
         self.note("read_run_log", name, **kwargs)
         yield "runner.log", "héllo"

@@ -43,6 +43,23 @@ async def test_a_withdrawn_demand_lets_the_next_one_through() -> None:
     assert cores.held_on("h") == 4
 
 
+async def test_runs_on_other_hosts_do_not_wait_for_each_other() -> None:
+    cores = leases()
+    await cores.acquire(Demand(1, "first", {"a": 4}))
+    both = asyncio.create_task(cores.acquire(Demand(2, "both", {"a": 1, "b": 4})))
+    await asyncio.sleep(0)
+    await cores.acquire(Demand(3, "elsewhere", {"c": 4}))
+    behind = asyncio.create_task(cores.acquire(Demand(4, "behind", {"b": 1})))
+    await asyncio.sleep(0)
+    assert cores.waits_for("both") == "1 cores of a, 0 are free; held by first"
+    assert cores.waits_for("behind") == "both, which was first on b"
+    cores.release("first")
+    await both
+    assert cores.waits_for("behind") == "1 cores of b, 0 are free; held by both"
+    cores.release("both")
+    await behind
+
+
 async def test_more_than_a_host_has_is_all_it_has() -> None:
     cores = leases()
     await cores.acquire(Demand(1, "greedy", {"h": 99}))
@@ -69,7 +86,9 @@ def test_all_are_served_in_order_and_no_core_is_held_twice(wishes: list[dict[str
         async with asyncio.TaskGroup() as group:
             for number, wish in enumerate(wishes):
                 group.create_task(run(number, wish))
-        assert order == sorted(order)
+        for host in "ab":
+            there = [number for number in order if host in wishes[number]]
+            assert there == sorted(there)
         assert cores.held_on("a") == cores.held_on("b") == 0
 
     asyncio.run(scenario())

@@ -271,6 +271,12 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
     ),
     (
         "runs",
+        "RetryRun",
+        {"name": "r1", "current_sources": True, **MUTATION},
+        ("retry_run", ("runs/r1",), {"current_sources": True, **MUTATION}),
+    ),
+    (
+        "runs",
         "ReadRunLog",
         {"name": "r1", "file": "runner.log"},
         ("read_run_log", ("runs/r1",), {"file": "runner.log"}),

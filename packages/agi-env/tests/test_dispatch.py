@@ -330,7 +330,7 @@ def test_results_are_reduced_once_and_then_published() -> None:
     assert acts(stop) == [StopExecutor(0, 0)]
     bench.send(ExecutorStopped(0, 0, None, 2.0))
     bench.end(GONE)
-    assert bench.dispatch.reduced is not None
+    assert bench.dispatch.reduction.accepted is not None
     assert bench.dispatch.phase is Phase.PUBLISHING
 
 
@@ -426,17 +426,64 @@ def test_a_run_past_its_deadline_fails() -> None:
     assert error["code"] == "RUN_TIMEOUT"
 
 
-@pytest.mark.parametrize("dies", [True, False])
-def test_a_stop_that_fails_fails_the_run(dies: bool) -> None:
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_stop_that_fails_fails_the_run(leaves: bool) -> None:
     bench = Bench(a_spec(), a_plan([0]))
     bench.ready()
     bench.finish("p0")
-    if not dies:
+    if not leaves:
         bench.send(ExecutorStopped(0, 0, RAISED, 2.0))
-    bench.end()
+    bench.end(EndCause(EndKind.EXIT, exit_code=3))
     error = bench.settled().error
     assert error is not None
     assert error["code"] == "APP_FAILED"
+
+
+@pytest.mark.parametrize("kind", [EndKind.SIGNAL, EndKind.OOM])
+def test_an_executor_that_is_killed_while_it_stops_fails_nothing(kind: EndKind) -> None:
+    bench = Bench(a_spec(), a_plan([0]))
+    bench.ready()
+    bench.finish("p0")
+    assert Publish() in bench.end(EndCause(kind, signal=9))
+    assert "stop_cut_short" in bench.kinds()
+    bench.send(Published("/out/r1", 3.0))
+    assert bench.settled().state is RunState.SUCCEEDED
+
+
+def test_what_killed_its_executor_rests_longer_each_time_while_others_go_on() -> None:
+    bench = Bench(a_spec(retry_pause_s=1.0), a_plan([0, 0]))
+    bench.ready()
+    bench.begin("p0")
+    assert acts(bench.end()) == [StartExecutor(0, 0)]  # at 2.0
+    assert handed(bench.ready()) == [(0, 0, "p1")]
+    assert bench.dispatch.deadline() == 3.0
+    assert handed(bench.send(Tick(3.0))) == [(0, 0, "p0")]
+    bench.finish("p1")
+    bench.begin("p0", attempt=2)
+    assert acts(bench.end()) == []
+    assert bench.dispatch.deadline() == 4.0
+    assert acts(bench.send(Tick(4.0))) == [StartExecutor(0, 0)]
+
+
+def test_an_executor_that_dies_before_it_is_ready_is_not_started_at_once() -> None:
+    bench = Bench(a_spec(retry_pause_s=1.0), a_plan([0]))
+    assert acts(bench.end()) == []
+    assert bench.dispatch.deadline() == 3.0
+    assert acts(bench.send(Tick(3.0))) == [StartExecutor(0, 0)]
+
+
+def test_a_quarantined_partition_names_how_often_and_how_its_executor_ended() -> None:
+    bench = Bench(a_spec(), a_plan([0]))
+    for attempt in (1, 2, 3):
+        bench.ready()
+        bench.begin("p0", attempt)
+        bench.end(EndCause(EndKind.SIGNAL, signal=11, log_tail="the last words"))
+    cause = bench.dispatch.ledger.failed["p0"]
+    assert (cause.deaths, cause.signal, cause.log_tail) == (3, 11, "the last words")
+    assert cause.quarantined
+    error = bench.settled().error
+    assert error is not None
+    assert "quarantined" in error["metadata"]["what"]
 
 
 def test_a_stop_that_takes_too_long_is_ended_and_fails_the_run() -> None:

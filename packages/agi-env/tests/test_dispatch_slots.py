@@ -22,10 +22,12 @@ from agi_env.runtime.dispatch_events import (
     PartitionFinished,
     Published,
     ReduceFinished,
+    SlotDrained,
     SlotGivenUp,
     SlotJoined,
     SlotLost,
     Tick,
+    WorkerGone,
 )
 from agi_env.runtime.dispatch_instructions import (
     Append,
@@ -130,7 +132,8 @@ def test_a_lost_slot_gives_what_ran_and_waited_to_the_others_by_weight() -> None
     moved = [(each["id"], each["to_slot"]) for each in bench.facts("partition_moved")]
     assert moved == [("p2", 2), ("p0", 1), ("p1", 1)]
     assert {each["reason"] for each in bench.facts("partition_moved")} == {BROKE}
-    assert bench.facts("slot_lost") == [{"slot": 0, "reason": BROKE}]
+    (lost,) = bench.facts("slot_lost")
+    assert (lost["slot"], lost["reason"], lost["cause"]["kind"]) == (0, BROKE, "disconnected")
     ended = bench.facts("executor_ended")
     assert ended == [
         {"slot": 0, "executor": 0, "cause": EndCause(EndKind.LOST, detail=BROKE).to_dict()}
@@ -241,6 +244,62 @@ def test_a_run_without_workers_can_be_cancelled() -> None:
     assert bench.settled().state is RunState.CANCELLED
 
 
+def test_a_drained_slot_finishes_what_runs_and_gives_away_what_waits() -> None:
+    bench = Bench(a_spec(1, 1), a_plan([0, 0, 0, 0, 1]))
+    bench.join(0)
+    bench.join(1)
+    bench.ready(0)
+    bench.ready(1)
+    bench.send(PartitionBegan(0, 0, "p0", 1, 1.0))
+    orders = bench.send(SlotDrained(0, "its host is drained", 2.0))
+    assert StopExecutor(0, 0) in orders
+    assert [each["id"] for each in bench.facts(MOVED)] == ["p2", "p3"]
+    bench.send(PartitionFinished(0, 0, "p0", 1, 0.5, 0.4, 1, "ab", 2, 3.0))
+    bench.send(ExecutorStopped(0, 0, None, 3.0))
+    last = bench.send(ExecutorEnded(0, 0, EndCause(EndKind.STOPPED, exit_code=0), 3.0))
+    assert FenceSlot(0) in last
+    assert [each["id"] for each in bench.facts(MOVED)] == ["p2", "p3", "p1"]
+    (given_up,) = bench.facts("slot_given_up")
+    assert given_up["cause"]["kind"] == "drained"
+    assert bench.dispatch.phase is Phase.RUNNING
+
+
+def test_where_all_slots_are_drained_the_run_goes_on_where_it_is() -> None:
+    bench = Bench(a_spec(1), a_plan([0, 0]))
+    bench.join(0)
+    bench.ready(0)
+    assert bench.send(SlotDrained(0, "its host is drained", 1.0)) == []
+    for name in ("p0", "p1"):
+        bench.begin(name, 0)
+        bench.finish(name, 0)
+    assert bench.dispatch.phase is Phase.STOPPING
+
+
+def test_a_drained_slot_takes_over_when_the_last_other_one_is_given_up() -> None:
+    bench = Bench(a_spec(1, 1), a_plan([0, 1]))
+    bench.join(0)
+    bench.ready(0)
+    bench.begin("p0", 0)
+    assert bench.send(SlotDrained(0, "its host is drained", 1.0)) == []
+    assert StopExecutor(0, 0) in bench.join(1)
+    bench.send(SlotGivenUp(1, "gone", 2.0))
+    bench.finish("p0", 0)
+    bench.send(ExecutorStopped(0, 0, None, 3.0))
+    again = bench.send(ExecutorEnded(0, 0, EndCause(EndKind.STOPPED, exit_code=0), 3.0))
+    assert again == [StartExecutor(0, 0)]
+
+
+def test_a_loss_says_of_what_kind_it_is() -> None:
+    bench = Bench(a_spec(1), a_plan([0]))
+    bench.join(0)
+    bench.send(SlotLost(0, "its lease expired", 1.0, EndKind.LEASE_EXPIRED))
+    bench.send(WorkerGone(0, EndCause(EndKind.SIGNAL, signal=9, log_tail="bye"), 2.0))
+    (lost,) = bench.facts("slot_lost")
+    (gone,) = bench.facts("worker_gone")
+    assert lost["cause"]["kind"] == "lease_expired"
+    assert (gone["cause"]["signal"], gone["cause"]["log_tail"]) == (9, "bye")
+
+
 class World:
     """Workers and executors that do as they are told, with mishaps that somebody picks.
 
@@ -278,6 +337,10 @@ class World:
                     self.states[slot, executor] = "doomed"
                 case FenceSlot(slot):
                     assert slot not in self.joined
+                    assert not any(seat[0] == slot for seat in self.hands)
+                case Append("slot_given_up", fields):
+                    self.joined.discard(fields["slot"])
+                    self.given_up.add(fields["slot"])
                 case Publish():
                     self.publishing = True
                 case _:
@@ -307,6 +370,8 @@ class World:
             return self.lose(self.pick(sorted(self.joined)), at)
         if not calm and fate == 4 and len(self.given_up) + 1 < self.slots:
             return self.give_up(self.pick(range(self.slots)), at)
+        if not calm and fate == 5 and self.pick(range(4)) == 0:
+            return SlotDrained(self.pick(range(self.slots)), "its host is drained", at)
         return self.work(self.pick(sorted(self.hands)), at) if self.hands else Tick(at)
 
     def lose(self, slot: int, at: float) -> Event:

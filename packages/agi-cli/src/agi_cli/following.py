@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from agi_cli import exit_codes
+from agi_cli.install_tracker import InstallTracker
 from agi_cli.listing import fetched
 from agi_cli.live import display
 from agi_cli.session import Session
 from agi_cli.tracker import RunTracker
+from agi_cli.views.installation import install_progress
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.plan import PlannedPartition
@@ -67,12 +69,17 @@ def follow_installation(
         typer.Exit: Ctrl-C: the installation goes on.
     """
     level = Verbosity.parse(Verbosity.PROGRESS if verbose is None else verbose)
-    last = installation
-    what = f"installing {installation.app}"
-    show = display(session.err, lambda: (None, what), quiet=level == Verbosity.QUIET)
+    last, tracker = installation, InstallTracker(installation)
+    show = display(
+        session.err,
+        lambda: (None, tracker.summary),
+        quiet=level == Verbosity.QUIET,
+        details=lambda: install_progress(tracker),
+    )
     with detaching(session, f"installations/{installation.id}"), show:
         for update, _ in client.watch_installation(installation.id):
             if isinstance(update, Event):
+                tracker.take(update)
                 _tell(show.line, update, level, str)
             else:
                 last = update

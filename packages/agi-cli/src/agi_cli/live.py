@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -46,15 +46,19 @@ class Display(Protocol):
 
 
 class TerminalDisplay:
-    """Lines scroll up; below them one line is drawn anew until it is over, and then vanishes.
+    """Lines scroll up; what is below them is drawn anew until it is over, and then vanishes.
 
     Args:
         stream: A terminal.
-        status: What the line shows; it is asked from another thread.
+        status: What the live line shows; it is asked from another thread.
+        details: What stands below that line; nothing by default.
     """
 
-    def __init__(self, stream: TextIO, status: Status) -> None:
+    def __init__(
+        self, stream: TextIO, status: Status, details: Callable[[], RenderableType] | None = None
+    ) -> None:
         self._status = status
+        self._details = details
         self._console = console(stream)
         self._spinner = Spinner("dots", style="cyan")
         self._live = Live(
@@ -85,14 +89,14 @@ class TerminalDisplay:
     def tick(self) -> None:
         """The live line draws itself."""
 
-    def _drawn(self) -> Table:
+    def _drawn(self) -> RenderableType:
         share, words = self._status()
         row = Table.grid(padding=(0, 1))
         cells: list[RenderableType] = [self._spinner]
         if share is not None:
             cells.append(ProgressBar(total=1.0, completed=share, width=30))
         row.add_row(*cells, Text(words, overflow="ellipsis", no_wrap=True))
-        return row
+        return Group(row, self._details()) if self._details else row
 
 
 class PlainDisplay:
@@ -162,8 +166,16 @@ class NoDisplay:
         """Keep it to oneself."""
 
 
-def display(stream: TextIO, status: Status, *, quiet: bool) -> Display:
-    """The display that suits a stream."""
+def display(
+    stream: TextIO,
+    status: Status,
+    *,
+    quiet: bool,
+    details: Callable[[], RenderableType] | None = None,
+) -> Display:
+    """The display that suits a stream; details are for terminals alone."""
     if quiet:
         return NoDisplay()
-    return TerminalDisplay(stream, status) if stream.isatty() else PlainDisplay(stream, status)
+    if stream.isatty():
+        return TerminalDisplay(stream, status, details)
+    return PlainDisplay(stream, status)

@@ -20,6 +20,7 @@ _COMMANDS = {
     "install": "Install an app's worker runtime on its hosts.",
     "distribute": "Show which partition of an app will run on which slot.",
     "run": "Run an app, watch it, and print its report.",
+    "releases": "Look at what was installed and can be again; remove what nothing needs.",
     "runs": "Look at runs, follow, cancel them, read their logs.",
     "plans": "Look at distribution plans and edit them.",
     "settings": "Look at the settings of an app and change them.",

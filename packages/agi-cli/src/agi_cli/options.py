@@ -88,6 +88,14 @@ NoInstall = Annotated[
     bool,
     typer.Option("--no-install", help="Refuse where the current sources are not installed yet."),
 ]
+ReleaseDigest = Annotated[
+    str,
+    typer.Option(
+        "--release",
+        metavar="DIGEST",
+        help="An earlier release instead of the current sources; see `agi releases list`.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only check; change nothing.")]
 Verbose = Annotated[
     int | None,

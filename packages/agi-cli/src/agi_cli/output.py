@@ -9,7 +9,14 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from agi_cli.listing import Listing
-from agi_cluster.api.v1 import apps_pb2, hosts_pb2, pipeline_runs_pb2, plans_pb2, runs_pb2
+from agi_cluster.api.v1 import (
+    apps_pb2,
+    hosts_pb2,
+    pipeline_runs_pb2,
+    plans_pb2,
+    releases_pb2,
+    runs_pb2,
+)
 from agi_cluster.model.app import App, AppSettings
 from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.model.diagnosis import Diagnosis
@@ -20,6 +27,7 @@ from agi_cluster.model.pipeline_run import PipelineRun
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
 from agi_cluster.model.plan_diff import PlanDiff
 from agi_cluster.model.pruning import Pruning
+from agi_cluster.model.release import Release, ReleasePruning
 from agi_cluster.model.run import Run, RunPartition
 from agi_cluster.model.snippet import Snippet, SnippetVerdict
 from agi_cluster.wire.app import app_to_wire, settings_to_wire
@@ -32,6 +40,7 @@ from agi_cluster.wire.pipeline_run import pipeline_run_to_wire
 from agi_cluster.wire.plan import finding_to_wire, plan_to_wire, planned_partition_to_wire
 from agi_cluster.wire.plan_diff import diff_to_wire
 from agi_cluster.wire.pruning import pruning_to_wire
+from agi_cluster.wire.release import release_pruning_to_wire, release_to_wire
 from agi_cluster.wire.run import run_to_wire
 from agi_cluster.wire.run_partition import run_partition_to_wire
 from agi_cluster.wire.snippet import snippet_to_wire, verdict_to_wire
@@ -51,6 +60,8 @@ _MESSAGES: dict[type, Callable[[Any], Message]] = {
     PlanDiff: diff_to_wire,
     PlanFinding: finding_to_wire,
     Pruning: pruning_to_wire,
+    Release: release_to_wire,
+    ReleasePruning: release_pruning_to_wire,
     Run: run_to_wire,
     RunPartition: run_partition_to_wire,
     Snippet: snippet_to_wire,
@@ -64,6 +75,7 @@ _LISTS: dict[type, tuple[Callable[..., Message], str]] = {
     Plan: (plans_pb2.ListPlansResponse, "plans"),
     PlanFinding: (plans_pb2.LintPlanResponse, "findings"),
     PlannedPartition: (plans_pb2.ListPlanPartitionsResponse, "partitions"),
+    Release: (releases_pb2.ListReleasesResponse, "releases"),
     Run: (runs_pb2.ListRunsResponse, "runs"),
     RunPartition: (runs_pb2.ListRunPartitionsResponse, "partitions"),
 }

@@ -194,6 +194,7 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "step_lost": _step_lost,
     "step_retried": _step_retried,
     "realising": _on_host("building"),
+    "repeated": _on_host("the connection broke, begun again"),
     "ready": _on_host("ready"),
     "unchanged": _on_host("nothing to do"),
     "failed": _on_host("failed"),

@@ -18,6 +18,7 @@ from agi_cluster.model.services import (
     PipelineRunService,
     PipelineService,
     PlanService,
+    ReleaseService,
     RunService,
     SnippetService,
 )
@@ -34,6 +35,7 @@ from agi_daemon.hosts.reach import SshReach
 from agi_daemon.install.builds import Builds
 from agi_daemon.install.installations import Installations
 from agi_daemon.install.installer import Installer
+from agi_daemon.install.releases import Releases
 from agi_daemon.pipelines.driver import PipelineParts
 from agi_daemon.pipelines.links import Links
 from agi_daemon.pipelines.pipeline_runs import PipelineRuns
@@ -44,10 +46,12 @@ from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
 from agi_daemon.pruning.pruner import Pruner
 from agi_daemon.runs import run_store
-from agi_daemon.runs.driver import Parts
+from agi_daemon.runs.clearing import Clearing
 from agi_daemon.runs.leases import CoreLeases
+from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.run_keys import RunKeys
+from agi_daemon.runs.run_traces import RunTraces
 from agi_daemon.runs.runs import Runs
 from agi_daemon.settings import DaemonSettings
 from agi_daemon.snippets.origins import Origins
@@ -66,6 +70,7 @@ class Services:
     daemon: DaemonService
     apps: AppService | None = None
     installations: InstallationService | None = None
+    releases: ReleaseService | None = None
     plans: PlanService | None = None
     runs: RunService | None = None
     snippets: SnippetService | None = None
@@ -104,7 +109,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         leases = CoreLeases(hosts.capacity)
         hosts.leased = leases.held_on
         hosts.users = lambda address: store.read(lambda db: users_of(db, address))
-        installer = Installer(settings.state)
+        installer = Installer(settings.state, idle_s=settings.install_idle)
         builds = Builds(installer, hosts.transport)
         plans = Plans(
             store=store,
@@ -126,8 +131,10 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             plans=plans,
             keys=RunKeys(settings.state / "keys"),
             cluster=settings.cluster,
+            clearing=Clearing(store, events, hosts.transport),
         )
         reconciler = Reconciler(parts)
+        hosts.on_drain = reconciler.drain
         pruner = Pruner(store, hosts.transport)
         runs = Runs(parts, apps, requests, reconciler, pruner)
         records = Records(apps=apps, runs=runs, installer=installer, cluster=settings.cluster)
@@ -144,6 +151,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         pipeline_reconciler = PipelineReconciler(pipeline_parts)
         installations.adopt()
         reconciler.adopt()
+        parts.clearing.adopt()
         pipeline_reconciler.adopt()
         services = Services(
             daemon=ThisDaemon(
@@ -155,6 +163,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             ),
             apps=apps,
             installations=installations,
+            releases=Releases(
+                store=store,
+                requests=requests,
+                apps=apps,
+                hosts=hosts,
+                installer=installer,
+                runs=RunTraces(store),
+            ),
             plans=plans,
             runs=runs,
             snippets=Snippets(origins),
@@ -170,6 +186,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         finally:
             await pipeline_reconciler.aclose()
             await reconciler.aclose()
+            await parts.clearing.aclose()
             await installations.aclose()
             await hosts.aclose()
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
+from agi_daemon.install.host_agent import IDLE_S
 from agi_daemon.runs.cluster_settings import ClusterSettings
 from agi_daemon.transport.ssh_settings import SshSettings
 from agi_daemon.upkeep.upkeep_settings import UpkeepSettings
@@ -43,6 +44,8 @@ class DaemonSettings:
     """What the daemon does by itself from time to time."""
     cluster: ClusterSettings = ClusterSettings()
     """How runs in cluster modes meet."""
+    install_idle: float = IDLE_S
+    """For how long a step of a build may do nothing, until it is ended with all its processes."""
     ssh: SshSettings = field(factory=SshSettings)
     """How hosts are connected to."""
 
@@ -82,8 +85,8 @@ class DaemonSettings:
             address: ``unix:PATH``; empty: the socket in the state directory.
             environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
                 ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
-                ``AGI_DAEMON_WATCHDOG``, for ``AGI_SSH_CONFIG``, and for the variables of
-                ``ClusterSettings`` and ``UpkeepSettings``.
+                ``AGI_DAEMON_WATCHDOG``, for ``AGI_INSTALL_IDLE`` and ``AGI_SSH_CONFIG``, and
+                for the variables of ``ClusterSettings`` and ``UpkeepSettings``.
 
         Raises:
             AddressInvalidError: The address is none of a unix socket.
@@ -103,6 +106,7 @@ class DaemonSettings:
             stop_grace=_number("AGI_DAEMON_STOP_GRACE", environ, defaults.stop_grace),
             watchdog=_number("AGI_DAEMON_WATCHDOG", environ, defaults.watchdog),
             upkeep=UpkeepSettings.read(environ),
+            install_idle=_number("AGI_INSTALL_IDLE", environ, defaults.install_idle) or IDLE_S,
             cluster=ClusterSettings.read(environ),
             ssh=_ssh(directory, environ),
         )

@@ -187,6 +187,13 @@ class InstallationNotFoundError(NotFoundError):
     advice = "`agi install APP` makes one"
 
 
+class ReleaseNotFoundError(NotFoundError):
+    """No release of the app with this digest is kept."""
+
+    code = "RELEASE_NOT_FOUND"
+    advice = "See `agi releases list APP` for those that are"
+
+
 class HostNotFoundError(NotFoundError):
     """A host that was never enrolled."""
 
@@ -241,6 +248,13 @@ class PlanStaleError(RefusedError):
 
     code = "PLAN_STALE"
     advice = "Make a new plan with `agi distribute APP`"
+
+
+class RetryRefusedError(RefusedError):
+    """A run whose rest cannot be done by another run."""
+
+    code = "RETRY_REFUSED"
+    advice = "Start it anew with `agi run APP`"
 
 
 class HostDrainedError(RefusedError):

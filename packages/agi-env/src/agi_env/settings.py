@@ -59,6 +59,8 @@ class Settings:
     """Seconds that a partition may take; None: no limit but the run's."""
     run_timeout: float = DEFAULT_RUN_TIMEOUT
     """Seconds that a run may take."""
+    max_attempts: int | None = None
+    """How often a partition whose executor dies is attempted; None: 3 times."""
     cores_per_slot: int | None = None
     """Cores of each slot; None: the host's cores divided by its slots, at least 1."""
 

@@ -168,6 +168,7 @@ RULES: dict[str, Callable[[object], str | None]] = {
     "user": _text,
     "partition_timeout": _seconds,
     "run_timeout": _seconds,
+    "max_attempts": _count,
     "cores_per_slot": _count,
 }
 """The keys of ``[cluster]`` that we use: what a value should be, or None when it is that."""

@@ -8,7 +8,16 @@ import typer
 
 from agi_cli.arguments import app_reference, mode_of, selection_of
 from agi_cli.following import follow_installation
-from agi_cli.options import App, DryRun, Format, Output, Scheduler, Verbose, Workers
+from agi_cli.options import (
+    App,
+    DryRun,
+    Format,
+    Output,
+    ReleaseDigest,
+    Scheduler,
+    Verbose,
+    Workers,
+)
 from agi_cli.session import session_of
 from agi_cli.views.installation import installation_preview, installation_report
 from agi_cluster.model.installation import Installation, InstallationState
@@ -32,17 +41,22 @@ def install(
         ),
     ] = None,
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Resolve dependencies anew.")] = False,
+    release: ReleaseDigest = "",
     dry_run: DryRun = False,
     verbose: Verbose = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Install the current sources of APP on its hosts; what is there already is left alone."""
+    """Install the current sources of APP on its hosts; what is there already is left alone.
+
+    With --release, install an earlier release again.
+    """
     session = session_of(context)
     request = CreateInstallation(
         app=app_reference(name),
         selection=selection_of(workers, scheduler),
         modes_enabled=mode_of(modes),
         upgrade=upgrade,
+        release=release,
     )
     with session.client() as client:
         accepted = client.create_installation(request, validate_only=dry_run)

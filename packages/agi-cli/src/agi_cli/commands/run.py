@@ -18,6 +18,7 @@ from agi_cli.options import (
     ModeNumber,
     NoInstall,
     Output,
+    ReleaseDigest,
     Scheduler,
     Verbose,
     Workers,
@@ -56,6 +57,25 @@ def run(
         typer.Option("--rebase", help="Execute a new plan with the pins and moves of the plan."),
     ] = False,
     no_install: NoInstall = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, metavar="SECONDS", help="For the whole run. Default: the settings."
+        ),
+    ] = None,
+    partition_timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="For each partition; 0: none. Default: the settings."
+        ),
+    ] = None,
+    max_attempts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="At a partition whose process dies. Default: the settings, else 3."
+        ),
+    ] = None,
+    release: ReleaseDigest = "",
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return as soon as the run is accepted.")
     ] = False,
@@ -76,7 +96,11 @@ def run(
         args=app_args(args),
         plan=plan,
         no_install=no_install,
+        release=release,
         verbose=verbose,
+        run_timeout=timeout,
+        partition_timeout=partition_timeout,
+        max_attempts=max_attempts,
         stale_plan=_stale_plan(plan, proceed=proceed, rebase=rebase),
     )
     with session.client() as client:

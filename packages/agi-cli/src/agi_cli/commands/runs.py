@@ -1,4 +1,4 @@
-"""``agi runs``: look at runs, follow, cancel them, read their logs."""
+"""``agi runs``: look at runs, follow, cancel and retry them, read their logs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=F
 
 @app.callback()
 def runs() -> None:
-    """Look at runs, follow, cancel them, read their logs."""
+    """Look at runs, follow, cancel and retry them, read their logs."""
 
 
 @app.command("list")
@@ -148,6 +148,35 @@ def cancel(
     with session.client() as client:
         run = client.cancel_run(name, grace_seconds=grace, validate_only=dry_run)
     session.show(output, run, lambda: run_report(run, ()))
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    name: RunName,
+    *,
+    current_sources: Annotated[
+        bool,
+        typer.Option("--current-sources", help="Go on although the app's sources have changed."),
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return as soon as the new run is accepted.")
+    ] = False,
+    dry_run: DryRun = False,
+    verbose: Verbose = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Do what RUN did not, in a new run that takes over what it did.
+
+    For runs that failed, were cancelled or lost their runner. Exit codes as of `agi run`.
+    """
+    session = session_of(context)
+    with session.client() as client:
+        accepted = client.retry_run(name, current_sources=current_sources, validate_only=dry_run)
+        if dry_run or detach:
+            session.show(output, accepted, lambda: run_report(accepted, ()))
+            return
+        report(session, client, follow_run(session, client, accepted, verbose), output)
 
 
 @app.command()

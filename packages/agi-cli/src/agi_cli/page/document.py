@@ -125,7 +125,13 @@ def _failures(partitions: Sequence[RunPartition]) -> str:
     failed = [each for each in partitions if each.state is PartitionState.FAILED]
     parts = [
         f"<h3>{escape(each.label)}</h3><p>{escape(str(each.error or ''))}</p>"
+        + (f"<p>cause: {escape(each.cause.kind)}</p>" if each.cause else "")
         + (f"<pre>{escape(each.traceback.strip())}</pre>" if each.traceback else "")
+        + (
+            f"<pre>{escape(each.cause.log_tail)}</pre>"
+            if each.cause and each.cause.log_tail
+            else ""
+        )
         for each in failed[:_MOST_ROWS]
     ]
     return f"<h2>What failed</h2>{''.join(parts)}" if parts else ""

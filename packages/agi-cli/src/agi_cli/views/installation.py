@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from agi_cli.install_tracker import InstallTracker
 from agi_cli.views.grid import facts, grid, state
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
 from agi_cluster.text import byte_count, counted, duration
@@ -16,6 +17,15 @@ def installation_report(installation: Installation) -> RenderableType:
     """A settled installation: what was done where."""
     table = grid(_COLUMNS, map(_row, installation.hosts), right=("seconds",))
     return Group(Text(_headline(installation)), table)
+
+
+def install_progress(tracker: InstallTracker) -> RenderableType:
+    """What is going on where, as long as it does."""
+    rows = [
+        (host, progress.words, f"{tracker.seconds(host):.1f} s")
+        for host, progress in list(tracker.hosts.items())
+    ]
+    return grid(("host", "", "time"), rows, right=("time",))
 
 
 def installation_preview(installation: Installation) -> RenderableType:

@@ -19,7 +19,7 @@ def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType
     """One run: how it stands, what each slot did, what was slow, what failed, what came out."""
     parts: list[RenderableType] = [_headline(run), _facts(run)]
     if run.slots:
-        parts += [Text(), _slots(run)]
+        parts += [Text(), _slots(run), *_losses(run)]
     slowest = _slowest(partitions)
     if slowest:
         parts += [Text(), slowest]
@@ -31,7 +31,7 @@ def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType
 
 def run_table(runs: Listing[Run]) -> RenderableType:
     """The runs, newest first."""
-    columns = ("run", "app", "mode", "state", "partitions", "accepted", "took")
+    columns = ("run", "app", "mode", "state", "partitions", "accepted", "took", "waits for")
     rows = [
         (
             run.id,
@@ -41,6 +41,7 @@ def run_table(runs: Listing[Run]) -> RenderableType:
             f"{run.progress.succeeded}/{run.progress.total}",
             moment(run.create_time),
             _span(run),
+            one_line(run.waiting_for, 60),
         )
         for run in runs.items
     ]
@@ -80,6 +81,7 @@ def _facts(run: Run) -> RenderableType:
         [
             ("run", run.id),
             ("partitions", _counts(run)),
+            ("retry of", run.retry_of),
             ("waits for", run.waiting_for),
             ("plan", run.plan),
             ("installed", run.installed),
@@ -87,9 +89,24 @@ def _facts(run: Run) -> RenderableType:
             ("results", run.paths.published),
             ("kept", run.paths.kept),
             ("error", Text(str(run.error) if run.error else "", style="red")),
+            ("runner", Text(run.runner_lost.message if run.runner_lost else "", style="yellow")),
+            ("not cleared", Text(", ".join(run.uncleared_hosts), style="yellow")),
             *(("warning", Text(warning, style="yellow")) for warning in run.warnings),
         ]
     )
+
+
+def _losses(run: Run) -> list[RenderableType]:
+    """Why slots were without their workers."""
+    lost = [slot for slot in run.slots if slot.lost]
+    if not lost:
+        return []
+    rows = [
+        (str(s.index), s.host, s.lost.kind, one_line(s.lost.message, 120))
+        for s in lost[:SLOTS]
+        if s.lost
+    ]
+    return [Text(), grid(("lost slot", "host", "cause", ""), rows, right=("lost slot",))]
 
 
 def _counts(run: Run) -> str:
@@ -143,18 +160,27 @@ def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
             one_line(p.label, 60),
             str(p.slot),
             str(p.attempts),
+            p.cause.kind if p.cause else "",
             one_line(p.error.what if p.error else "", 300),
         )
         for p in failed[:FAILED]
     ]
-    table = grid(("failed partitions", "slot", "attempts", "why"), rows, right=("slot", "attempts"))
+    columns = ("failed partitions", "slot", "attempts", "cause", "why")
+    table = grid(columns, rows, right=("slot", "attempts"))
     parts: list[RenderableType] = [Text(), table]
     if len(failed) > FAILED:
         parts.append(Text(f"... and {len(failed) - FAILED:,} more failed partitions"))
     for partition in [p for p in failed if p.traceback][:TRACEBACKS]:
         name = Text(f"{one_line(partition.label, 60)}:")
         parts += [Text(), name, _traceback(partition.traceback)]
+    for partition in [p for p in failed if not p.traceback and _tail(p)][:TRACEBACKS]:
+        parts += [Text(), Text(f"{one_line(partition.label, 60)} said last:")]
+        parts.append(_traceback(_tail(partition)))
     return parts
+
+
+def _tail(partition: RunPartition) -> str:
+    return partition.cause.log_tail if partition.cause else ""
 
 
 def _own_traceback(run: Run) -> list[RenderableType]:

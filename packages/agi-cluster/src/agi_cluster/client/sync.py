@@ -23,6 +23,7 @@ from agi_cluster.client.calls import (
     pipeline_runs,
     pipelines,
     plans,
+    releases,
     runs,
     snippets,
 )
@@ -92,6 +93,9 @@ class Client(Connection[grpc.Channel]):
     list_installations = _unary(installations.list_installations)
     watch_installation = _watch(installations.watch_installation)
 
+    list_releases = _unary(releases.list_releases)
+    prune_releases = _unary(releases.prune_releases)
+
     create_plan = _unary(plans.create_plan)
     get_plan = _unary(plans.get_plan)
     list_plans = _unary(plans.list_plans)
@@ -107,6 +111,7 @@ class Client(Connection[grpc.Channel]):
     list_run_partitions = _unary(runs.list_run_partitions)
     watch_run = _watch(runs.watch_run)
     cancel_run = _unary(runs.cancel_run)
+    retry_run = _unary(runs.retry_run)
     read_run_log = _stream(runs.read_run_log)
     prune_runs = _unary(runs.prune_runs)
 

@@ -22,6 +22,8 @@ class CreateInstallation:
     modes_enabled: Mode | None = None
     """None: computed from the settings."""
     upgrade: bool = False
+    release: str = ""
+    """The digest of an earlier release, or its beginning; empty: the current sources."""
 
 
 @frozen(kw_only=True)
@@ -62,7 +64,13 @@ class StartRun:
     plan: str = ""
     """``plans/ID`` or ``plans/ID@REVISION``; empty: a new plan."""
     no_install: bool = False
+    release: str = ""
+    """The digest of an earlier release, or its beginning; empty: the current sources."""
     snippet: SnippetOrigin | None = None
     verbose: int | None = None
     stale_plan: StalePlan | None = None
     """None: a plan is refused where something has changed since it was made."""
+    partition_timeout: float | None = None
+    """Seconds; 0: no limit; None: that of the settings."""
+    run_timeout: float | None = None
+    max_attempts: int | None = None

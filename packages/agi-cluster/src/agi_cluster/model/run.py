@@ -62,6 +62,17 @@ class RunPaths:
 
 
 @frozen(kw_only=True)
+class Cause:
+    """Why a partition failed, or why an executor, a worker or a runner ended."""
+
+    kind: str
+    message: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    log_tail: str = ""
+
+
+@frozen(kw_only=True)
 class RunSlot:
     """What one slot did; seconds are summed over its partitions."""
 
@@ -73,6 +84,8 @@ class RunSlot:
     cpu_seconds: float = 0.0
     weight: float = 0.0
     """Of the partitions that it finished."""
+    lost: Cause | None = None
+    """Why it was last without its worker."""
 
 
 @frozen(kw_only=True)
@@ -92,6 +105,12 @@ class RunPartition:
     start_time: datetime | None = None
     moved_because: str = ""
     """Why it is not on the slot that the plan names; empty where it is."""
+    cause: Cause | None = None
+    """Why the latest attempt failed."""
+    executor_deaths: int = 0
+    quarantined: bool = False
+    inherited_from: str = ""
+    """The run that did it, when it was another."""
 
 
 @frozen(kw_only=True)
@@ -130,3 +149,9 @@ class Run:
     args: dict[str, Any] = field(factory=dict)
     installed: str = ""
     verbose: int = 1
+    retry_of: str = ""
+    """The id of the run whose unfinished part this one does."""
+    runner_lost: Cause | None = None
+    """How its runner last ended before its time."""
+    uncleared_hosts: tuple[str, ...] = ()
+    """Hosts that did not answer when it ended."""

@@ -25,6 +25,7 @@ from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
 from agi_cluster.model.plan_diff import PlanDiff
 from agi_cluster.model.plan_edit import PlanEdit
 from agi_cluster.model.pruning import PrunePolicy, Pruning
+from agi_cluster.model.release import PruneReleases, Release, ReleasePruning
 from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_cluster.model.snippet import Snippet, SnippetKind, SnippetVerdict
@@ -71,6 +72,17 @@ class InstallationService(Protocol):
     ) -> AsyncIterator[tuple[Installation | Event, int]]:
         """Yield snapshot, events, last snapshot, each with the sequence number it includes."""
         ...
+
+
+class ReleaseService(Protocol):
+    """What was installed, and what is kept of it."""
+
+    async def list_releases(
+        self, app: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Page[Release]: ...
+    async def prune_releases(
+        self, request: PruneReleases, *, request_id: str = "", validate_only: bool = False
+    ) -> ReleasePruning: ...
 
 
 class PlanService(Protocol):
@@ -134,6 +146,14 @@ class RunService(Protocol):
         name: str,
         *,
         grace_seconds: float | None = None,
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Run: ...
+    async def retry_run(
+        self,
+        name: str,
+        *,
+        current_sources: bool = False,
         request_id: str = "",
         validate_only: bool = False,
     ) -> Run: ...

@@ -12,7 +12,11 @@ from agi_cluster.wire.name import app_reference
 from agi_cluster.wire.run import snippet_origin_from_wire, snippet_origin_to_wire
 from agi_cluster.wire.selection import selection_from_wire, selection_to_wire
 from agi_cluster.wire.state import enum_from_wire, enum_to_wire
+from agi_env.errors import RequestInvalidError
 from agi_env.mode import Mode
+
+MIN_RUN_TIMEOUT_S = 0.001
+MOST_ATTEMPTS = 100
 
 
 def create_installation_to_wire(
@@ -29,6 +33,7 @@ def create_installation_to_wire(
         selection=selection_to_wire(request.selection),
         modes_enabled=request.modes_enabled,
         upgrade=request.upgrade,
+        release=request.release,
         validate_only=validate_only,
     )
 
@@ -47,6 +52,7 @@ def create_installation_from_wire(
         selection=selection_from_wire(request.selection),
         modes_enabled=_mode(enabled),
         upgrade=request.upgrade,
+        release=request.release,
     )
 
 
@@ -108,6 +114,10 @@ def start_run_to_wire(
         no_install=request.no_install,
         snippet=snippet_origin_to_wire(request.snippet),
         verbose=request.verbose,
+        partition_timeout_seconds=request.partition_timeout,
+        run_timeout_seconds=request.run_timeout,
+        max_attempts=request.max_attempts,
+        release=request.release,
         validate_only=validate_only,
         stale_plan=_stale_plan(request.stale_plan),
     )
@@ -129,10 +139,35 @@ def start_run_from_wire(request: runs_pb2.StartRunRequest) -> StartRun:
         no_install=request.no_install,
         snippet=origin,
         verbose=request.verbose if request.HasField("verbose") else None,
+        partition_timeout=_limit(request, "partition_timeout_seconds", 0),
+        run_timeout=_limit(request, "run_timeout_seconds", MIN_RUN_TIMEOUT_S),
+        max_attempts=_attempts(request),
+        release=request.release,
         stale_plan=enum_from_wire(StalePlan, runs_pb2.StalePlan, request.stale_plan)
         if request.stale_plan
         else None,
     )
+
+
+def _limit(request: runs_pb2.StartRunRequest, field: str, least: float) -> float | None:
+    if not request.HasField(field):  # type: ignore[arg-type]
+        return None
+    seconds = float(getattr(request, field))
+    if not least <= seconds < float("inf"):
+        raise RequestInvalidError(f"{seconds:g} is no time limit", where=field)
+    return seconds
+
+
+def _attempts(request: runs_pb2.StartRunRequest) -> int | None:
+    if not request.HasField("max_attempts"):
+        return None
+    if not 1 <= request.max_attempts <= MOST_ATTEMPTS:
+        raise RequestInvalidError(
+            f"{request.max_attempts} is no number of attempts",
+            where="max_attempts",
+            remedy=f"Give 1 to {MOST_ATTEMPTS}",
+        )
+    return request.max_attempts
 
 
 def _stale_plan(choice: StalePlan | None) -> Any:

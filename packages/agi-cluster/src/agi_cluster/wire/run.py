@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from agi_cluster.api.v1 import runs_pb2 as pb
 from agi_cluster.model.event import Event
 from agi_cluster.model.run import Run, RunPaths, RunProgress, RunSlot, RunState, SnippetOrigin
+from agi_cluster.wire.cause import cause_from_wire, cause_to_wire
 from agi_cluster.wire.errors import error_from_wire, error_to_wire
 from agi_cluster.wire.event import event_from_wire, event_to_wire
 from agi_cluster.wire.json_value import (
@@ -46,6 +47,9 @@ def run_to_wire(run: Run) -> pb.Run:
         args=struct_to_wire(run.args, where="args"),
         installed=run.installed,
         verbose=run.verbose,
+        retry_of=f"runs/{run.retry_of}" if run.retry_of else "",
+        runner_lost=cause_to_wire(run.runner_lost),
+        uncleared_hosts=run.uncleared_hosts,
     )
 
 
@@ -74,6 +78,9 @@ def run_from_wire(run: pb.Run) -> Run:
         args=struct_from_wire(run.args),
         installed=run.installed,
         verbose=run.verbose,
+        retry_of=resource_id("runs", run.retry_of) if run.retry_of else "",
+        runner_lost=cause_from_wire(run.runner_lost),
+        uncleared_hosts=tuple(run.uncleared_hosts),
     )
 
 
@@ -158,6 +165,7 @@ def _slot_to_wire(slot: RunSlot) -> pb.RunSlot:
         busy_seconds=slot.busy_seconds,
         cpu_seconds=slot.cpu_seconds,
         weight=slot.weight,
+        lost=cause_to_wire(slot.lost),
     )
 
 
@@ -170,4 +178,5 @@ def _slot_from_wire(slot: pb.RunSlot) -> RunSlot:
         busy_seconds=slot.busy_seconds,
         cpu_seconds=slot.cpu_seconds,
         weight=slot.weight,
+        lost=cause_from_wire(slot.lost),
     )

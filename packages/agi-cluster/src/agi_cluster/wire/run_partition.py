@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agi_cluster.api.v1 import runs_pb2 as pb
 from agi_cluster.model.run import PartitionState, RunPartition
+from agi_cluster.wire.cause import cause_from_wire, cause_to_wire
 from agi_cluster.wire.errors import error_from_wire, error_to_wire
 from agi_cluster.wire.state import enum_from_wire, enum_to_wire
 from agi_cluster.wire.time import optional_time, time_to_wire
@@ -24,6 +25,10 @@ def run_partition_to_wire(partition: RunPartition) -> pb.RunPartition:
         traceback=partition.traceback,
         start_time=time_to_wire(partition.start_time),
         moved_because=partition.moved_because,
+        cause=cause_to_wire(partition.cause),
+        executor_deaths=partition.executor_deaths,
+        quarantined=partition.quarantined,
+        inherited_from=f"runs/{partition.inherited_from}" if partition.inherited_from else "",
     )
 
 
@@ -42,4 +47,8 @@ def run_partition_from_wire(partition: pb.RunPartition) -> RunPartition:
         traceback=partition.traceback,
         start_time=optional_time(partition, "start_time"),
         moved_because=partition.moved_because,
+        cause=cause_from_wire(partition.cause),
+        executor_deaths=partition.executor_deaths,
+        quarantined=partition.quarantined,
+        inherited_from=partition.inherited_from.removeprefix("runs/"),
     )

@@ -22,6 +22,19 @@ from agi_env.share import data_paths
 RUNNABLE = Mode.POOL | Mode.CLUSTER
 """The bits that can be run today."""
 
+DEFAULT_ATTEMPTS = 3
+"""How often a partition whose executor dies is attempted, unless the settings say otherwise."""
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What a call limits itself; None: as in the settings."""
+
+    partition_timeout: float | None = None
+    """Seconds; 0: no limit."""
+    run_timeout: float | None = None
+    max_attempts: int | None = None
+
 
 @frozen(kw_only=True)
 class Resolution:
@@ -41,6 +54,7 @@ class Resolution:
     partition_timeout: float | None
     run_timeout: float
     settings_digest: str
+    max_attempts: int = DEFAULT_ATTEMPTS
 
     @property
     def cores(self) -> dict[str, int]:
@@ -81,6 +95,7 @@ def resolve(
     mode: Mode | None = None,
     args: Mapping[str, Any] | None = None,
     verbose: int | None = None,
+    limits: Limits = Limits(),
 ) -> Resolution:
     """Close every question that a call leaves open with the settings.
 
@@ -92,6 +107,7 @@ def resolve(
         mode: The call's mode; None: that of the settings.
         args: What the call gives; it replaces the settings' arguments key by key.
         verbose: 0 to 3; None: that of the settings.
+        limits: What the call limits itself.
 
     Raises:
         SelectionInvalidError: The map does not fit the mode.
@@ -122,10 +138,15 @@ def resolve(
         data_in=str(paths.data_in),
         data_out=str(paths.data_out),
         verbose=settings.verbose if verbose is None else verbose,
-        partition_timeout=settings.partition_timeout,
-        run_timeout=settings.run_timeout,
+        partition_timeout=_either(limits.partition_timeout, settings.partition_timeout) or None,
+        run_timeout=_either(limits.run_timeout, settings.run_timeout) or settings.run_timeout,
         settings_digest=settings.digest,
+        max_attempts=limits.max_attempts or settings.max_attempts or DEFAULT_ATTEMPTS,
     )
+
+
+def _either(given: float | None, configured: float | None) -> float | None:
+    return configured if given is None else given
 
 
 def check_runnable(mode: Mode) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from attrs import evolve
@@ -56,6 +56,8 @@ class Hosts:
         """How many cores of a host runs hold now; set by whoever leases them."""
         self.users: Callable[[str], Sequence[str]] = lambda _: ()
         """The resources that need a host, such as ``runs/ID``; set by whoever keeps them."""
+        self.on_drain: Callable[[str], Awaitable[None]] = _nobody_minds
+        """Told of each host that was drained; set by whoever has something running there."""
 
     async def list_hosts(self, *, page_size: int = 0, page_token: str = "") -> Page[Host]:
         """A page of hosts by address."""
@@ -152,12 +154,15 @@ class Hosts:
         self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
     ) -> Host:
         """Have nothing new placed on a host; what runs there goes on."""
-        return await self._decide(
+        drained = await self._decide(
             "DrainHost",
             name,
             lambda record: host_life.drained(record, drain=True),
             (etag, request_id, validate_only),
         )
+        if not validate_only:
+            await self.on_drain(drained.address)
+        return drained
 
     async def resume_host(
         self, name: str, *, etag: str = "", request_id: str = "", validate_only: bool = False
@@ -324,6 +329,10 @@ class Hosts:
     def _shown(self, record: HostRecord) -> Host:
         leased = self.leased(record.address)
         return evolve(record.host, leased_cores=leased, etag=record.etag)
+
+
+async def _nobody_minds(address: str) -> None:
+    """Nothing runs anywhere."""
 
 
 def _address(name: str) -> str:

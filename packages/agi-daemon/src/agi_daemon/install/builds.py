@@ -9,11 +9,12 @@ from attrs import evolve, frozen
 
 from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.install.installer import Installer
-from agi_daemon.install.outcome import HostOutcome, Installed, Report
+from agi_daemon.install.kept_releases import KeptRelease
+from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress, Report
 from agi_daemon.install.resolution import Role
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.app import App
-from agi_env.errors import InternalError
+from agi_env.errors import AgiError, InternalError
 from agi_env.mode import Mode
 
 Transports = Callable[[str], HostTransport]
@@ -50,7 +51,7 @@ class Builds:
     """Sees to it that the builds of current sources are there."""
 
     def __init__(self, installer: Installer, transports: Transports) -> None:
-        self._installer = installer
+        self.installer = installer
         self._transports = transports
 
     async def ensure(
@@ -60,14 +61,16 @@ class Builds:
         *,
         modes_enabled: Mode,
         may_install: bool = True,
+        release: str = "",
     ) -> Built:
-        """The builds of the app's current sources, made where they are missing.
+        """The builds of the app's current sources or a kept release, made where they are missing.
 
         Args:
             app_path: The app's folder.
             hosts: Where its workers run.
             modes_enabled: The capabilities that the worker's build needs.
             may_install: Make what is missing; else refuse.
+            release: The digest of the kept release that is wanted; empty: current sources.
 
         Raises:
             NotInstalledError: Something is missing and may not be made.
@@ -76,10 +79,15 @@ class Builds:
         """
         app = App.at(Path(app_path))
         worker = await self.install(
-            app, hosts, Role.WORKER, modes_enabled=modes_enabled, realise=may_install
+            app,
+            hosts,
+            Role.WORKER,
+            modes_enabled=modes_enabled,
+            release=release,
+            realise=may_install,
         )
         _raise_first(worker)
-        manager = await self._manager(app, worker, modes_enabled, realise=may_install)
+        manager = await self._manager(app, worker, modes_enabled, release, realise=may_install)
         return Built(
             release=worker.release.digest,
             worker_paths=_paths(worker, manager),
@@ -110,29 +118,70 @@ class Builds:
         *,
         modes_enabled: Mode,
         upgrade: bool = False,
+        release: str = "",
         realise: bool = True,
         report: Report = lambda _: None,
     ) -> Installed:
         """Install one side of an app on hosts; what fails on a host is in its outcome."""
-        return await self._installer.ensure(
+        ways, closed = self._ways(hosts)
+        for outcome in closed.values():
+            report(Progress(Phase.FAILED, outcome.host, detail=str(outcome.error)))
+        installed = await self.installer.ensure(
             app,
-            [self._transports(host) for host in hosts],
+            list(ways.values()),
             modes_enabled=modes_enabled,
             role=role,
             upgrade=upgrade,
+            release=release,
             realise=realise,
             report=report,
         )
+        ended = closed | dict(zip(ways, installed.hosts, strict=True))
+        return evolve(installed, hosts=tuple(ended[host] for host in hosts))
+
+    def _ways(
+        self, hosts: Sequence[str]
+    ) -> tuple[dict[str, HostTransport], dict[str, HostOutcome]]:
+        """The ways to the hosts, and the outcome on those to which there is none now."""
+        ways: dict[str, HostTransport] = {}
+        closed: dict[str, HostOutcome] = {}
+        for host in hosts:
+            try:
+                ways[host] = self._transports(host)
+            except AgiError as error:
+                closed[host] = HostOutcome(host, error=error)
+        return ways, closed
+
+    def kept(self, app: App, digest: str) -> KeptRelease:
+        """The release of an app that a digest, or the beginning of one, names.
+
+        Raises:
+            ReleaseNotFoundError: None is kept.
+        """
+        return self.installer.kept.find(app, digest)
+
+    def digest_of(self, app: App, release: str) -> str:
+        """The digest of a kept release, given its beginning; empty for none.
+
+        Raises:
+            ReleaseNotFoundError: None is kept.
+        """
+        return self.kept(app, release).release.digest if release else ""
 
     async def _manager(
-        self, app: App, worker: Installed, modes_enabled: Mode, *, realise: bool
+        self, app: App, worker: Installed, modes_enabled: Mode, release: str, *, realise: bool
     ) -> Installed:
-        if needs_one_build(app):
+        if needs_one_build(app) and not release:
             for outcome in worker.hosts:
                 if outcome.host == THIS_MACHINE:
                     return evolve(worker, hosts=(outcome,))
         manager = await self.install(
-            app, [THIS_MACHINE], Role.MANAGER, modes_enabled=modes_enabled, realise=realise
+            app,
+            [THIS_MACHINE],
+            Role.MANAGER,
+            modes_enabled=modes_enabled,
+            release=release,
+            realise=realise,
         )
         _raise_first(manager)
         return manager

@@ -19,7 +19,14 @@ from agi_env.errors import BuildFailedError
 
 _CHECK_DEADLINE_S = 60.0
 _REALISE_DEADLINE_S = 3600.0
-_REALISE_IDLE_S = 1000.0  # longer than the longest step of a build may be silent
+
+IDLE_S = 120.0
+"""Seconds for which a step of a build may do nothing, until it is ended with all its processes."""
+
+_TIMES_SILENT = 2  # the host itself sees first that a step is stuck, and names it
+
+_ALIVE = "working"
+"""What a host says now and then while a step takes its time: it moves, and is no news."""
 
 OnStep = Callable[[str, Mapping[str, Any]], None]
 
@@ -44,12 +51,14 @@ class BuildOrder:
         platform: What it is for.
         wheels: All that is installed in it.
         verify: Modules that must import in it.
+        kind: Which side of which app it is of: builds of one kind replace each other.
     """
 
     release: Release
     platform: HostPlatform
     wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
+    kind: str = ""
 
     @property
     def digest(self) -> str:
@@ -65,6 +74,7 @@ class BuildOrder:
             "platform": self.platform.key,
             "wheels": [wheel.to_json() for wheel in self.wheels],
             "verify": list(self.verify),
+            "kind": self.kind,
         }
 
 
@@ -92,10 +102,12 @@ class HostAgent:
 
     Args:
         transport: The way to the host.
+        idle_s: Seconds for which a step of a build may do nothing.
     """
 
-    def __init__(self, transport: HostTransport) -> None:
+    def __init__(self, transport: HostTransport, idle_s: float = IDLE_S) -> None:
         self._transport = transport
+        self._idle_s = idle_s
 
     async def check(self, offers: Sequence[BuildOrder]) -> HostCheck:
         """Look, in one round trip; at most one offer for each platform.
@@ -128,12 +140,13 @@ class HostAgent:
         Raises:
             AgiError: It could not be made; nothing that was there is changed.
         """
-        request = {**order.to_json(), "shipped": [wheel.to_json() for wheel in missing]}
+        shipped = [wheel.to_json() for wheel in missing]
+        request = {**order.to_json(), "shipped": shipped, "idle_s": self._idle_s}
         done = await self._transport.run(
             command(self._transport),
             stdin=_stream(REALISE.prelude(self._transport, request), missing, store),
             deadline_s=_REALISE_DEADLINE_S,
-            idle_s=_REALISE_IDLE_S,
+            idle_s=_TIMES_SILENT * self._idle_s,
             on_line=lambda line: _tell(line, on_step),
         )
         return PurePosixPath(self._answer(done)["path"])
@@ -153,7 +166,7 @@ async def _stream(
 
 def _tell(line: bytes, on_step: OnStep) -> None:
     value = json.loads(line)
-    if "step" in value:
+    if value.get("step", _ALIVE) != _ALIVE:
         on_step(value.pop("step"), value)
 
 

@@ -7,52 +7,82 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attrs import frozen
 from packaging.specifiers import SpecifierSet
 
 from agi_daemon.install.host_agent import BuildOrder, HostAgent, HostCheck, HostFacts
 from agi_daemon.install.outcome import Build, HostOutcome, Phase, Progress, Report
 from agi_daemon.install.resolution import Resolved, Resolver
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError, NotInstalledError, PythonMismatchError
+from agi_env.errors import (
+    AgiError,
+    HostConnectionLostError,
+    NotInstalledError,
+    PythonMismatchError,
+)
+
+_PAUSES_S = (0.1, 1.0)
+"""Before an install is repeated whose connection broke: each step of it may be done twice."""
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """What is to be on each host.
+
+    Attributes:
+        resolved: The release.
+        changed: Inputs that differ from the release installed last, for messages.
+        offers: Its builds for the platforms whose wheels are there.
+        idle_s: Seconds for which a step of a build may do nothing.
+    """
+
+    resolved: Resolved
+    changed: tuple[str, ...]
+    offers: Sequence[BuildOrder]
+    idle_s: float
 
 
 class HostInstall:
     """The install of one release on one host.
 
     Args:
-        resolved: The release.
+        wanted: The release.
         host: The way to the host.
-        changed: Inputs that differ from the release installed last, for messages.
         resolver: Where the wheels come from.
         report: Called after each side effect.
     """
 
     def __init__(
-        self,
-        resolved: Resolved,
-        host: HostTransport,
-        changed: tuple[str, ...],
-        resolver: Resolver,
-        report: Report,
+        self, wanted: Wanted, host: HostTransport, resolver: Resolver, report: Report
     ) -> None:
-        self._resolved, self._changed, self._resolver = resolved, changed, resolver
-        self._host, self._agent = host.host, HostAgent(host)
+        self._wanted, self._resolved, self._resolver = wanted, wanted.resolved, resolver
+        self._host, self._agent = host.host, HostAgent(host, wanted.idle_s)
         self._tell = report
         self._began = time.monotonic()
 
     async def outcome(self, realise: bool) -> HostOutcome:
         """How it ended; an error of the catalogue is part of it."""
         try:
-            return await self._install(realise)
+            return await self._repeated(realise)
         except AgiError as error:
             self._report(Phase.FAILED, detail=str(error))
             return HostOutcome(self._host, error=error, seconds=self._seconds())
 
+    async def _repeated(self, realise: bool) -> HostOutcome:
+        """The install, begun again where the connection broke: what was done is found done."""
+        for pause in _PAUSES_S:
+            try:
+                return await self._install(realise)
+            except HostConnectionLostError as error:
+                self._report(Phase.REPEATED, detail=error.what)
+                await asyncio.sleep(pause)
+        return await self._install(realise)
+
     async def _install(self, realise: bool) -> HostOutcome:
-        offers = await asyncio.to_thread(self._resolver.offers, self._resolved)
-        check = await self._check(offers)
+        check = await self._check(self._wanted.offers)
         if check.built:
-            order = next(o for o in offers if o.platform.key == check.facts.platform.key)
+            key = check.facts.platform.key
+            order = next(o for o in self._wanted.offers if o.platform.key == key)
             self._report(Phase.UNCHANGED, detail=order.digest)
             return self._ready(order, check, unchanged=True)
         if not realise:
@@ -69,11 +99,11 @@ class HostInstall:
         return check
 
     async def _collect(self, check: HostCheck) -> BuildOrder:
-        platform = check.facts.platform
-        names = self._resolver.uncollected(self._resolved, platform)
-        if names:
-            self._report(Phase.COLLECTING, wheels=names)
-        return await self._resolver.order(self._resolved, platform)
+        return await self._resolver.order(
+            self._resolved,
+            check.facts.platform,
+            lambda names: self._report(Phase.COLLECTING, wheels=names),
+        )
 
     async def _realise(self, order: BuildOrder, check: HostCheck) -> HostOutcome:
         names = tuple(wheel.filename for wheel in check.missing)
@@ -105,7 +135,7 @@ class HostInstall:
         )
 
     def _not_installed(self, check: HostCheck) -> NotInstalledError:
-        changed = ", ".join(self._changed)
+        changed = ", ".join(self._wanted.changed)
         drift = f"{check.drift} (drifted)" if check.drift else ""
         reason = changed or drift or "it was never installed there"
         app = self._resolved.app.name

@@ -21,6 +21,8 @@ class InstallationRecord:
     app_path: str
     hosts: tuple[str, ...]
     upgrade: bool = False
+    release: str = ""
+    """The digest of the kept release that is to be installed; empty: current sources."""
 
     @property
     def subject(self) -> str:

@@ -120,6 +120,10 @@ class Installations:
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
         settings = snapshot.settings
         modes = settings.modes_enabled if request.modes_enabled is None else request.modes_enabled
+        release = ""
+        if request.release:
+            kept = self._builds.kept(app, request.release)
+            modes, release = kept.modes_enabled, kept.release.digest
         check_runnable(modes)
         selection = for_mode(request.selection, _configured(settings), modes)
         self._hosts.admit(selection.workers)
@@ -136,6 +140,7 @@ class Installations:
             app_path=str(app.root),
             hosts=tuple(selection.workers),
             upgrade=request.upgrade,
+            release=release,
         )
 
     async def _take_up(self, record: InstallationRecord, claim: Claim) -> Installation:
@@ -176,19 +181,25 @@ class Installations:
     ) -> list[Installed]:
         app = App.at(record.app_path)
         sides = [(Role.WORKER, record.hosts)]
-        if THIS_MACHINE not in record.hosts or not needs_one_build(app):
+        if THIS_MACHINE not in record.hosts or record.release or not needs_one_build(app):
             sides.append((Role.MANAGER, (THIS_MACHINE,)))
-        return [
-            await self._builds.install(
+        installs = [
+            self._builds.install(
                 app,
                 hosts,
                 role,
                 modes_enabled=record.installation.modes_enabled,
                 upgrade=record.upgrade,
+                release=record.release,
                 report=steps.put_nowait,
             )
             for role, hosts in sides
         ]
+        ended = await asyncio.gather(*installs, return_exceptions=True)
+        for end in ended:
+            if isinstance(end, BaseException):
+                raise end
+        return [end for end in ended if not isinstance(end, BaseException)]
 
     async def _tell(
         self, record: InstallationRecord, steps: asyncio.Queue[Progress | None]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from agi_daemon.install.compiled_wheels import CompiledWheels
 from agi_daemon.install.declarations import Declarations
 from agi_daemon.install.host_agent import BuildOrder
 from agi_daemon.install.host_platform import HostPlatform
@@ -23,7 +24,7 @@ from agi_daemon.install.pure_wheel import (
 from agi_daemon.install.release import Release, digest_of
 from agi_daemon.install.sources import SourceDigests, SourceFile
 from agi_daemon.install.wheel_store import Wheel, WheelStore
-from agi_daemon.install.wheelhouse import Wheelhouse
+from agi_daemon.install.wheelhouse import OnFetch, Wheelhouse
 from agi_env.app import App
 from agi_env.mode import Mode
 from agi_env.paths import wheels_dir
@@ -50,6 +51,7 @@ class Resolved:
         own_wheels: The app's wheel and the runtime's.
         verify: Modules that must import in a build of it.
         requires_python: The versions of Python that the app takes.
+        modes_enabled: The capabilities that are staged.
     """
 
     app: App
@@ -59,11 +61,26 @@ class Resolved:
     own_wheels: tuple[Wheel, ...]
     verify: tuple[str, ...]
     requires_python: str
+    modes_enabled: Mode = Mode.PLAIN
 
-    def order(self, platform: HostPlatform, locked: Sequence[Wheel]) -> BuildOrder:
-        """The build for a platform, given the wheels that the lock needs there."""
-        wheels = tuple(sorted({*self.own_wheels, *locked}))
-        return BuildOrder(self.release, platform, wheels, self.verify)
+    @property
+    def app_wheel(self) -> Wheel:
+        """The wheel that an edit of the app makes new: each host compiles its few modules."""
+        return self.own_wheels[0]
+
+    def lasting(self, locked: Sequence[Wheel]) -> tuple[Wheel, ...]:
+        """All wheels but the app's, given those that the lock needs on a platform."""
+        return tuple(sorted({*self.own_wheels[1:], *locked}))
+
+    def order(self, platform: HostPlatform, lasting: Sequence[Wheel]) -> BuildOrder:
+        """The build for a platform, given the wheels that it gets there beside the app's."""
+        wheels = tuple(sorted({self.app_wheel, *lasting}))
+        kind = f"{self.app.name}, {self.role.value}"
+        return BuildOrder(self.release, platform, wheels, self.verify, kind)
+
+    def lacks(self, modes: Mode) -> Mode:
+        """Capabilities that would have to be built in and are not."""
+        return modes & _NEEDS_BUILDING & ~self.modes_enabled
 
 
 @frozen
@@ -84,7 +101,10 @@ class Resolver:
 
     def __init__(self, state: Path) -> None:
         self.store = WheelStore(wheels_dir(state))
-        self._house = Wheelhouse(self.store)
+        self.house = Wheelhouse(self.store)
+        """What of the store is needed on which platform."""
+        self.compiled = CompiledWheels(self.store)
+        """What hosts get of it."""
         self._locks = LockFiles(state)
         self._digests = SourceDigests()
         self._turn: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -129,22 +149,32 @@ class Resolver:
 
     def offers(self, resolved: Resolved) -> list[BuildOrder]:
         """The builds of a release, for the platforms whose wheels are all stored."""
-        known = [(p, self._house.recall(resolved.lock, p)) for p in self._house.platforms()]
+        known = [(p, self._recalled(resolved, p)) for p in self.house.platforms()]
         return [resolved.order(p, wheels) for p, wheels in known if wheels is not None]
 
-    async def order(self, resolved: Resolved, platform: HostPlatform) -> BuildOrder:
+    async def order(
+        self, resolved: Resolved, platform: HostPlatform, on_fetch: OnFetch = lambda _: None
+    ) -> BuildOrder:
         """The build of a release for a platform, its wheels collected if they are not stored.
+
+        Args:
+            resolved: The release.
+            platform: The platform.
+            on_fetch: Called with the requirements that are fetched, unless another call does it.
 
         Raises:
             WheelsFailedError: A wheel cannot be had.
         """
-        self._house.meet(platform)
-        return resolved.order(platform, await self._house.collect(resolved.lock, platform))
+        self.house.meet(platform)
+        locked = await self.house.collect(resolved.lock, platform, on_fetch)
+        wheels = await self.compiled.ensure(resolved.lasting(locked), platform)
+        return resolved.order(platform, wheels)
 
-    def uncollected(self, resolved: Resolved, platform: HostPlatform) -> tuple[str, ...]:
-        """The locked requirements that would have to be collected for a platform."""
-        missing = self._house.missing(resolved.lock, platform)
-        return tuple(str(entry.requirement) for entry in missing)
+    def _recalled(self, resolved: Resolved, platform: HostPlatform) -> tuple[Wheel, ...] | None:
+        locked = self.house.recall(resolved.lock, platform)
+        if locked is None:
+            return None
+        return self.compiled.recall(resolved.lasting(locked), platform)
 
     def _read(self, app: App, modes: Mode, role: Role) -> _Sources:
         files, runtime = self._digests.packages(app.source), runtime_wheel(self._digests)
@@ -186,6 +216,7 @@ def _resolved(app: App, role: Role, sources: _Sources, lock: Lock, modes: Mode) 
         own_wheels=sources.own_wheels,
         verify=sources.verify,
         requires_python=sources.declared.requires_python,
+        modes_enabled=modes,
     )
 
 

@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -27,6 +27,9 @@ _DEADLINE_S = 1800.0
 _IDLE_S = 600.0  # a source distribution may compile in silence
 _PIP = (sys.executable, "-m", "pip")
 _QUIET = ("--no-deps", "--require-hashes", "--no-input", "--disable-pip-version-check")
+
+
+OnFetch = Callable[[tuple[str, ...]], None]
 
 
 class Wheelhouse:
@@ -58,6 +61,11 @@ class Wheelhouse:
         wheels = [self._store.recall(_need(entry, platform)) for entry in _of(lock, platform)]
         return tuple(wheel for wheel in wheels if wheel) if all(wheels) else None
 
+    def stored(self, lock: Lock, platform: HostPlatform) -> tuple[Wheel, ...]:
+        """Those of the wheels that the lock needs there that are stored."""
+        wheels = [self._store.recall(_need(entry, platform)) for entry in _of(lock, platform)]
+        return tuple(wheel for wheel in wheels if wheel)
+
     def missing(self, lock: Lock, platform: HostPlatform) -> tuple[LockEntry, ...]:
         """The entries of the lock whose wheel for that platform is not stored."""
         return tuple(
@@ -66,8 +74,15 @@ class Wheelhouse:
             if self._store.recall(_need(entry, platform)) is None
         )
 
-    async def collect(self, lock: Lock, platform: HostPlatform) -> tuple[Wheel, ...]:
+    async def collect(
+        self, lock: Lock, platform: HostPlatform, on_fetch: OnFetch = lambda _: None
+    ) -> tuple[Wheel, ...]:
         """Fetch or build the wheels that are not stored, and return all that the lock needs.
+
+        Args:
+            lock: What is needed.
+            platform: Where.
+            on_fetch: Called with the requirements that are fetched, unless another call does it.
 
         Raises:
             WheelsFailedError: One cannot be fetched, built, or is not what was locked.
@@ -75,6 +90,7 @@ class Wheelhouse:
         async with self._turn[platform.tag]:  # a second host of the platform finds them stored
             missing = self.missing(lock, platform)
             if missing:
+                on_fetch(tuple(str(entry.requirement) for entry in missing))
                 await self._fetch(missing, platform)
         found = self.recall(lock, platform)
         if found is None:

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from agi_cluster.model.run import (
+    Cause,
     PartitionState,
     Run,
     RunPartition,
@@ -20,6 +21,7 @@ from agi_cluster.model.run import (
 from agi_daemon.events import Fact
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_env.errors import AgiError, PartitionFailedError, error_from
+from agi_env.runtime.causes import EndCause
 
 _VERBOSITY = {
     "settled": 0,
@@ -31,11 +33,21 @@ _VERBOSITY = {
     "executor_ended": 2,
     "scheduler_started": 2,
     "slot_joined": 2,
+    "partition_inherited": 2,
 }
 
 _OF_PARTITIONS = frozenset(
-    {"partition_started", "partition_finished", "partition_failed", "partition_moved"}
+    {
+        "partition_started",
+        "partition_finished",
+        "partition_failed",
+        "partition_moved",
+        "partition_inherited",
+    }
 )
+
+_LOSES_A_SLOT = frozenset({"slot_lost", "slot_given_up", "worker_gone"})
+_MOST_WARNINGS = 20
 
 
 @frozen
@@ -109,6 +121,14 @@ def _partition(
         because = "" if target == place.slot else str(entry.get("reason", ""))
         waiting = PartitionState.WAITING
         return evolve(known, slot=target, state=waiting, moved_because=because)
+    if kind == "partition_inherited":
+        return evolve(
+            known,
+            state=PartitionState.SUCCEEDED,
+            seconds=float(entry["seconds"]),
+            cpu_seconds=float(entry["cpu_seconds"]),
+            inherited_from=str(entry["run"]),
+        )
     where: dict[str, Any] = {"slot": int(entry["slot"]), "attempts": int(entry["attempt"])}
     if kind == "partition_started":
         begun = datetime.fromtimestamp(float(entry["t"]), tz=UTC)
@@ -137,6 +157,20 @@ def _failed(known: RunPartition, entry: Mapping[str, Any]) -> RunPartition:
         else 0.0,
         error=_cause_error(known, cause),
         traceback=str(cause.get("traceback") or ""),
+        cause=shown(cause),
+        executor_deaths=int(cause.get("deaths") or known.executor_deaths),
+        quarantined=bool(cause.get("quarantined")),
+    )
+
+
+def shown(cause: Mapping[str, Any]) -> Cause:
+    """A cause of the journal, as the API has it."""
+    return Cause(
+        kind=str(cause.get("kind", "")),
+        message=str(cause.get("message") or cause.get("detail") or ""),
+        exit_code=cause.get("exit_code"),
+        signal=cause.get("signal"),
+        log_tail=str(cause.get("log_tail") or ""),
     )
 
 
@@ -168,6 +202,10 @@ def _moved(
         begun = run.start_time or datetime.fromtimestamp(float(entry["t"]), tz=UTC)
         lost = evolve(run.progress, running=0)
         run = evolve(run, start_time=begun, epoch=run.epoch + 1, progress=lost)
+    elif kind in _LOSES_A_SLOT and "cause" in entry:
+        run = evolve(run, slots=_without_worker(run.slots, entry))
+    elif kind == "stop_cut_short":
+        run = evolve(run, warnings=_with_warning(run.warnings, entry))
     elif kind == "published":
         run = evolve(run, paths=evolve(run.paths, published=str(entry["path"])))
     elif kind == "settled":
@@ -224,6 +262,17 @@ def _slots(slots: tuple[RunSlot, ...], partition: RunPartition) -> tuple[RunSlot
         else slot
         for slot in slots
     )
+
+
+def _without_worker(slots: tuple[RunSlot, ...], entry: Mapping[str, Any]) -> tuple[RunSlot, ...]:
+    cause = shown(entry["cause"])
+    return tuple(evolve(s, lost=cause) if s.index == entry["slot"] else s for s in slots)
+
+
+def _with_warning(warnings: tuple[str, ...], entry: Mapping[str, Any]) -> tuple[str, ...]:
+    words = EndCause.from_dict(entry["cause"]).words
+    told = f"executor {entry['executor']} of slot {entry['slot']} {words} during stop()"
+    return warnings if len(warnings) >= _MOST_WARNINGS else (*warnings, told)
 
 
 def named_after(error: AgiError, run_id: str) -> AgiError:

@@ -17,6 +17,7 @@ from agi_daemon.runs.run_directory import place_of
 from agi_daemon.runs.standby import Standby
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
+from agi_env.runtime.causes import EndCause
 from agi_env.runtime.cluster_keys import ClusterKeys
 
 _MOST_IN_ONE_BATCH = 500
@@ -40,9 +41,18 @@ class Attachment:
         """Ask the runner to stop; a runner that is only starting is asked again by the caller."""
         await self._order(op="cancel", grace_s=grace_s)
 
-    async def give_up_slot(self, slot: int, reason: str) -> None:
+    async def give_up_slot(self, slot: int, cause: EndCause) -> None:
         """Tell the runner that no worker can be had for a slot any more."""
-        await self._order(op="give_up_slot", slot=slot, reason=reason)
+        facts = cause.to_dict()
+        await self._order(op="give_up_slot", slot=slot, reason=cause.detail, cause=facts)
+
+    async def worker_gone(self, slot: int, cause: EndCause) -> None:
+        """Tell the runner how a slot's worker ended, or why nothing is heard of it."""
+        await self._order(op="worker_gone", slot=slot, cause=cause.to_dict())
+
+    async def drain(self, slot: int) -> None:
+        """Have the runner begin nothing more in a slot; again, it changes nothing."""
+        await self._order(op="drain", slot=slot)
 
     async def _order(self, **command: Any) -> None:
         await self._channel.send(json.dumps(command).encode() + b"\n")

@@ -10,34 +10,32 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from agi_cluster.model.plan import Plan
 from agi_cluster.model.requests import CreatePlan, StalePlan
 from agi_cluster.model.run import RunProgress, RunSlot, RunState
 from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.defects import defect
-from agi_daemon.events import Events, Fact
-from agi_daemon.hosts.hosts import Hosts
-from agi_daemon.install.builds import Builds
+from agi_daemon.events import Fact
 from agi_daemon.log import get_log
 from agi_daemon.planning.plan_store import PlanContent
-from agi_daemon.planning.plans import Plans
 from agi_daemon.runs import run_directory, run_store
-from agi_daemon.runs.absorb import named_after
+from agi_daemon.runs.absorb import named_after, shown
 from agi_daemon.runs.attachment import Attachment, attached
-from agi_daemon.runs.cluster_settings import ClusterSettings
+from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.journal_copy import JournalCopy, keeping_requests
 from agi_daemon.runs.journal_restored import restored
-from agi_daemon.runs.leases import CoreLeases, Demand
+from agi_daemon.runs.leases import Demand
 from agi_daemon.runs.meeting import meeting_host, successor
 from agi_daemon.runs.next_step import Step, next_step
+from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.preparation import prepared
+from agi_daemon.runs.reach import OUT_OF_REACH
 from agi_daemon.runs.record import RunRecord
-from agi_daemon.runs.run_keys import RunKeys
+from agi_daemon.runs.retry import inheritance_of, kept_area, refuse_other_sources
 from agi_daemon.runs.standby import Standby
-from agi_daemon.runs.workers import OUT_OF_REACH, REACH_PAUSE_S, Workers
-from agi_daemon.store.store import Store
+from agi_daemon.runs.workers import REACH_PAUSE_S, Workers
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
 from agi_env.runtime.cluster_keys import ClusterKeys
 
@@ -50,20 +48,6 @@ DEFAULT_GRACE_S = 10.0
 """Seconds that running partitions have to finish once a run is cancelled."""
 
 
-@frozen(kw_only=True)
-class Parts:
-    """What a driver works with."""
-
-    store: Store
-    events: Events
-    hosts: Hosts
-    leases: CoreLeases
-    builds: Builds
-    plans: Plans
-    keys: RunKeys
-    cluster: ClusterSettings
-
-
 class RunDriver:
     """Drives one run; whatever it does may be repeated after a crash."""
 
@@ -72,6 +56,7 @@ class RunDriver:
         self._record = record
         self._broken_lines = 0
         self._unreached_since: float | None = None
+        self._line: Attachment | None = None
         self._standby = Standby()
         # A future and no event: waiting for it takes no task, and thousands of queued runs wait.
         self._stop_asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -82,6 +67,12 @@ class RunDriver:
         """Take note that the stored target is CANCELLED now."""
         if not self._stop_asked.done():
             self._stop_asked.set_result(None)
+
+    async def drain(self, host: str) -> None:
+        """Have nothing more begun on a host; a run that has no runner yet says so when it has."""
+        for slot in self._record.resolution.slots:
+            if slot.host == host and self._line is not None:
+                await self._line.drain(slot.index)
 
     async def drive(self) -> None:
         """Take steps until the run is settled."""
@@ -126,12 +117,12 @@ class RunDriver:
     async def _install(self) -> None:
         record = self._record
         ensuring = asyncio.create_task(
-            prepared(record, self._parts.builds, self._parts.hosts.transport),
-            name=f"build for {record.run.id}",
+            prepared(record, self._parts), name=f"build for {record.run.id}"
         )
         if not await self._unless_stopped(ensuring):
             return
         built = ensuring.result()
+        refuse_other_sources(record, built.release)
         run = evolve(record.run, release=built.release, installed=built.summary)
         self._record = evolve(
             self._record,
@@ -192,6 +183,10 @@ class RunDriver:
     async def _write_directories(self) -> None:
         record, cluster, content = self._record, self._parts.cluster, self._content()
         hosts = record.resolution.hosts
+        if record.run.retry_of:
+            legacy = inheritance_of(record, self._parts.events.every, content)
+            home = self._parts.hosts.transport(record.runner_host)
+            await run_directory.write_inheritance(home, record, legacy.to_json().encode())
         if record.moved_to:
             hosts = (record.moved_to,)
             journal = restored(self._parts.events.every(record.subject))
@@ -224,14 +219,21 @@ class RunDriver:
         except OUT_OF_REACH as error:
             await self._out_of_reach(error)
             return
+        if workers is not None and workers.left:
+            self._record = await self._parts.clearing.owe(record.run.id, workers.left)
         if not self._record.run.state.settled:
             await self._after_a_loss(line)
 
     async def _listen(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
         stopper = asyncio.create_task(self._pass_on_stop(line), name="cancel of a run")
+        self._line = line
         try:
+            for host in self._record.resolution.cores:
+                if host in self._parts.hosts.drained():
+                    await self.drain(host)
             await self._copy(line, copy, workers)
         finally:
+            self._line = None
             stopper.cancel()
             await asyncio.gather(stopper, return_exceptions=True)
 
@@ -281,8 +283,11 @@ class RunDriver:
         _log.warning(event, run=record.run.id, said=line.complaint())
         self._record = record = evolve(record, epoch=max(record.epoch, line.epoch))
         if line.gone:
-            lost = Fact(kind="runner_lost", data={"exit": dict(line.gone)})
-            self._record = evolve(record, fruitless_starts=record.fruitless_starts + 1)
+            cause = exit_cause(line.gone)
+            data = {"exit": dict(line.gone), "cause": cause.to_dict()}
+            lost = Fact(kind="runner_lost", data=data)
+            run = evolve(record.run, runner_lost=shown(cause.to_dict()))
+            self._record = evolve(record, run=run, fruitless_starts=record.fruitless_starts + 1)
             await self._save([lost])
             return
         self._broken_lines = 1 if line.epoch else self._broken_lines + 1
@@ -326,7 +331,7 @@ class RunDriver:
         raise RunnerLostError(
             f"its runner ended {self._record.fruitless_starts} times in a row without progress",
             where=f"run {run.id}",
-            metadata={"run": run.id},
+            metadata={"run": run.id, "kind": run.runner_lost.kind if run.runner_lost else ""},
         )
 
     async def _cancel(self) -> None:
@@ -364,6 +369,7 @@ class RunDriver:
             error=error and named_after(error, self._record.run.id),
             end_time=datetime.now(UTC),
             waiting_for="",
+            paths=evolve(self._record.run.paths, kept=kept_area(self._record)),
         )
         self._record = evolve(self._record, run=run)
         said = {"code": error.code, "metadata": error.to_metadata()} if error else None

@@ -1,14 +1,17 @@
 """Cores are what is leased: two runs never hold the same one.
 
-First come, first served: the oldest waiting run is granted first, and nobody passes it, so that
-a large run cannot starve behind small ones.
+First come, first served on each host: of the runs that wait for a host the oldest is granted first,
+and nobody passes it, so that a large run cannot starve behind small ones. Runs that want different
+hosts do not wait for each other. The oldest of all is the first on each of its hosts, so whatever
+it waits for is held by runs that end.
 """
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 from attrs import frozen
 
@@ -18,7 +21,7 @@ class Demand:
     """What one run needs until it is settled."""
 
     number: int
-    """The run's number; lower ones are served first."""
+    """The run's number, its alone; lower ones are served first."""
     run: str
     cores: Mapping[str, int]
     """Cores by host."""
@@ -37,10 +40,10 @@ class CoreLeases:
         """Args: capacity: The number of cores of a host."""
         self._capacity = capacity
         self._held: dict[str, Demand] = {}
-        self._waiting: list[_Waiting] = []
-        """Those that wait, by rising number: thousands may."""
-        self._numbers: dict[str, int] = {}
-        """The numbers of those that wait, by run."""
+        self._waiting: dict[str, _Waiting] = {}
+        """Those that wait, by run."""
+        self._queues: defaultdict[str, list[_Waiting]] = defaultdict(list)
+        """Those that wait for each host, by rising number: thousands may."""
 
     def adopt(self, demand: Demand) -> None:
         """Note what a run holds already, since before this daemon started."""
@@ -52,15 +55,13 @@ class CoreLeases:
 
     def waits_for(self, run: str) -> str:
         """What a run waits for; empty if it waits for nothing."""
-        if run not in self._numbers:
+        waiting = self._waiting.get(run)
+        if waiting is None:
             return ""
-        place = self._place(self._numbers[run])
-        if place:
-            return f"{self._waiting[place - 1].demand.run}, which was first"
-        return self._lack(self._waiting[0].demand)
+        return self._earlier(waiting) or self._lack(waiting.demand)
 
     async def acquire(self, demand: Demand) -> None:
-        """Wait until the run's cores are free and no older run waits; then hold them.
+        """Wait until the run's cores are free and no older run waits for them; then hold them.
 
         Args:
             demand: What is needed; more than a host has is taken as all it has.
@@ -68,9 +69,11 @@ class CoreLeases:
         if demand.run in self._held:
             return
         waiting = _Waiting(demand, asyncio.get_running_loop().create_future())
-        self._waiting.insert(self._place(demand.number), waiting)
-        self._numbers[demand.run] = demand.number
-        self._grant()
+        self._waiting[demand.run] = waiting
+        for host in demand.cores:
+            queue = self._queues[host]
+            queue.insert(_place(queue, demand.number), waiting)
+        self._grant(waiting)
         try:
             await waiting.granted
         except asyncio.CancelledError:
@@ -79,30 +82,52 @@ class CoreLeases:
 
     def release(self, run: str) -> None:
         """Give back what a run holds; nothing happens if it holds nothing."""
-        if self._held.pop(run, None) is not None:
-            self._grant()
+        if (demand := self._held.pop(run, None)) is not None:
+            self._serve(demand.cores)
 
     def _withdraw(self, waiting: _Waiting) -> None:
-        demand = waiting.demand
-        if self._numbers.pop(demand.run, None) is None:
-            self.release(demand.run)
+        if waiting.demand.run in self._waiting:
+            self._leave(waiting)
+            self._serve(waiting.demand.cores)
         else:
-            del self._waiting[self._place(demand.number)]
-            self._grant()
+            self.release(waiting.demand.run)
 
-    def _place(self, number: int) -> int:
-        return bisect_left(self._waiting, number, key=lambda each: each.demand.number)
+    def _serve(self, hosts: Iterable[str]) -> None:
+        """Grant what can be, after something changed on these hosts."""
+        for host in hosts:
+            while (queue := self._queues.get(host)) and self._grant(queue[0]):
+                pass
 
-    def _grant(self) -> None:
-        while self._waiting and not self._lack(self._waiting[0].demand):
-            first = self._waiting.pop(0)
-            del self._numbers[first.demand.run]
-            self._held[first.demand.run] = first.demand
-            if not first.granted.done():
-                first.granted.set_result(None)
+    def _grant(self, waiting: _Waiting) -> bool:
+        demand = waiting.demand
+        if self._earlier(waiting) or self._lack(demand):
+            return False
+        self._leave(waiting)
+        self._held[demand.run] = demand
+        if not waiting.granted.done():
+            waiting.granted.set_result(None)
+        # Behind it some may be the first now on one of its hosts, with room for them.
+        self._serve(demand.cores)
+        return True
+
+    def _leave(self, waiting: _Waiting) -> None:
+        del self._waiting[waiting.demand.run]
+        for host in waiting.demand.cores:
+            queue = self._queues[host]
+            del queue[_place(queue, waiting.demand.number)]
+            if not queue:
+                del self._queues[host]
+
+    def _earlier(self, waiting: _Waiting) -> str:
+        """The run before it on one of its hosts, in words; empty if it is the first on all."""
+        for host in waiting.demand.cores:
+            queue = self._queues[host]
+            if place := _place(queue, waiting.demand.number):
+                return f"{queue[place - 1].demand.run}, which was first on {host}"
+        return ""
 
     def _lack(self, demand: Demand) -> str:
-        """What the demand waits for; empty if it can be granted."""
+        """The cores that are missing, in words; empty if there are enough."""
         for host, cores in demand.cores.items():
             capacity = self._capacity(host)
             free = capacity - self.held_on(host)
@@ -110,3 +135,7 @@ class CoreLeases:
                 holders = ", ".join(run for run, held in self._held.items() if host in held.cores)
                 return f"{cores} cores of {host}, {free} are free; held by {holders}"
         return ""
+
+
+def _place(queue: list[_Waiting], number: int) -> int:
+    return bisect_left(queue, number, key=lambda each: each.demand.number)

@@ -6,8 +6,9 @@ import asyncio
 
 from agi_daemon.log import get_log
 from agi_daemon.runs import run_store
-from agi_daemon.runs.driver import Parts, RunDriver
+from agi_daemon.runs.driver import RunDriver
 from agi_daemon.runs.leases import Demand
+from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.record import RunRecord
 
 _log = get_log(__name__)
@@ -46,6 +47,10 @@ class Reconciler:
         driver = self._drivers.get(run_id)
         if driver is not None:
             driver.ask_to_stop()
+
+    async def drain(self, host: str) -> None:
+        """Have nothing more begun on a host by the runs that are under way."""
+        await asyncio.gather(*(driver.drain(host) for driver in [*self._drivers.values()]))
 
     async def aclose(self) -> None:
         """Let go of all runs; they go on, and the next daemon takes them up."""

@@ -28,6 +28,8 @@ class RunRecord:
     resolution: Resolution
     """What the call meant when it was accepted: settings, arguments, slots."""
     no_install: bool = False
+    release: str = ""
+    """The digest of the kept release that is to be run; empty: that of the current sources."""
     call: CreatePlan | None = None
     """What the call said itself of its plan; None in runs of earlier versions."""
     stale_plan: StalePlan | None = None
@@ -48,6 +50,8 @@ class RunRecord:
     """The address at which the workers reach the runner's host; set when the run is started."""
     scheduler: SchedulerPlace | None = None
     """Where the living runner's scheduler is; None in local modes and before it listens."""
+    current_sources: bool = False
+    """Whether a run that retries another takes the sources as they are now."""
     cancel_grace: float | None = None
     """Seconds that running partitions may take after a request to stop; None: no such request."""
 

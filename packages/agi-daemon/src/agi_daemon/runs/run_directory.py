@@ -16,7 +16,8 @@ from agi_daemon.runs.order import order_of
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.restorable import verdict_of
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError
+from agi_env.errors import AgiError, NotFoundError, PythonMissingError, RefusedError
+from agi_env.runtime.inheritance import INHERITANCE_FILE
 from agi_env.runtime.journal import JOURNAL_FILE
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 
@@ -24,6 +25,7 @@ _log = get_log(__name__)
 
 _DEADLINE_S = 30.0
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
+_RETRY_PAUSE_S = 0.2
 
 
 def place_of(transport: HostTransport, run_id: str) -> PurePosixPath:
@@ -53,6 +55,12 @@ async def write_journal(transport: HostTransport, record: RunRecord, journal: by
     await transport.write_files(place, {JOURNAL_FILE: journal}, deadline_s=_DEADLINE_S)
 
 
+async def write_inheritance(transport: HostTransport, record: RunRecord, legacy: bytes) -> None:
+    """Give a runner what the run that its own one retries has done, before it starts."""
+    place = place_of(transport, record.run.id)
+    await transport.write_files(place, {INHERITANCE_FILE: legacy}, deadline_s=_DEADLINE_S)
+
+
 async def keep_verdict(here: HostTransport, record: RunRecord) -> None:
     """Say on this machine how the daemon settled a run, which no journal says."""
     place = place_of(here, record.run.id)
@@ -75,13 +83,24 @@ async def read_result(transport: HostTransport, record: RunRecord) -> Any:
 async def read_logs(
     transport: HostTransport, record: RunRecord, file: str
 ) -> AsyncIterator[tuple[str, str]]:
-    """Yield the text of the run's logs, or of one of them, each piece with its file's name."""
+    """Yield the text of the run's logs, or of one of them, each piece with its file's name.
+
+    Raises:
+        NotFoundError: The run's build was removed from the host, which is what reads them.
+    """
     argv = [record.python_on(transport.host), "-m", "agi_env.runtime.logs"]
     argv += [str(place_of(transport, record.run.id)), *([file] if file else [])]
-    async with await transport.open_channel(argv) as channel:
-        async for line in channel.lines():
-            piece = json.loads(line)
-            yield piece["file"], piece["text"]
+    try:
+        async with await transport.open_channel(argv) as channel:
+            async for line in channel.lines():
+                piece = json.loads(line)
+                yield piece["file"], piece["text"]
+    except (RefusedError, PythonMissingError) as error:
+        raise NotFoundError(
+            f"the logs cannot be read: the build of run {record.run.id} is not there any more",
+            where=transport.host,
+            remedy="Its results stay: `agi runs show RUN` says where",
+        ) from error
 
 
 def spec_of(record: RunRecord, host: str, cluster: ClusterSettings) -> RunSpec:
@@ -104,6 +123,8 @@ def spec_of(record: RunRecord, host: str, cluster: ClusterSettings) -> RunSpec:
         slots=resolution.slots,
         partition_timeout_s=resolution.partition_timeout,
         run_timeout_s=resolution.run_timeout,
+        max_attempts=resolution.max_attempts,
+        retry_pause_s=_RETRY_PAUSE_S,
         log_limit_bytes=_LOG_LIMIT_BYTES,
         cluster=meeting,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 from attrs import evolve
@@ -73,6 +74,32 @@ def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:
     """All runs that are not settled, oldest first."""
     sql = "SELECT run, result, body FROM runs WHERE NOT settled ORDER BY number"
     return [_record(row) for row in connection.execute(sql)]
+
+
+def uncleared(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Run and host of all that is still to be cleared up."""
+    rows = connection.execute("SELECT run, host FROM uncleared ORDER BY run, host")
+    return [(row["run"], row["host"]) for row in rows]
+
+
+def owe(connection: sqlite3.Connection, run_id: str, hosts: Iterable[str]) -> None:
+    """Store that these hosts are to be cleared up after a run."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO uncleared VALUES (?, ?)", [(run_id, host) for host in hosts]
+    )
+
+
+def settle_debt(connection: sqlite3.Connection, run_id: str, host: str) -> None:
+    """Store that a host has been cleared up after a run."""
+    connection.execute("DELETE FROM uncleared WHERE run = ? AND host = ?", (run_id, host))
+
+
+def settled_before(connection: sqlite3.Connection, time: datetime) -> list[str]:
+    """The ids of the runs that were settled before a time, oldest first."""
+    sql = (
+        "SELECT id FROM runs WHERE settled AND json_extract(run, '$.end_time') < ? ORDER BY number"
+    )
+    return [str(row["id"]) for row in connection.execute(sql, (time.isoformat(),))]
 
 
 def count_unsettled(connection: sqlite3.Connection) -> int:

@@ -16,16 +16,17 @@ from agi_cluster.model.requests import CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.model.snippet import SNIPPET_API
 from agi_daemon.apps.registry import Apps
-from agi_daemon.apps.resolution import resolve
+from agi_daemon.apps.resolution import Limits, resolve
 from agi_daemon.completion import completed
 from agi_daemon.events import Fact
 from agi_daemon.planning import plan_store
 from agi_daemon.pruning.pruner import Pruner
 from agi_daemon.resource_id import new_id
-from agi_daemon.runs import run_directory, run_store
+from agi_daemon.runs import retry, run_directory, run_store
 from agi_daemon.runs.chosen_plan import ChosenPlan
-from agi_daemon.runs.driver import DEFAULT_GRACE_S, Parts
+from agi_daemon.runs.driver import DEFAULT_GRACE_S
 from agi_daemon.runs.journal_copy import keeping_requests
+from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.snippets.staleness import differences_since
@@ -68,11 +69,7 @@ class Runs:
 
     async def get_run(self, name: str) -> Run:
         """One run, with what it waits for now."""
-        run = self._run(name)
-        if run.state.settled:
-            return run
-        waits_for = self._parts.leases.waits_for(run.id) or self._parts.store.waits_for
-        return evolve(run, waiting_for=waits_for)
+        return self._waiting(self._run(name))
 
     async def list_runs(
         self,
@@ -88,7 +85,7 @@ class Runs:
         items, token = self._parts.store.read(
             lambda db: run_store.page(db, limit=limit, token=page_token, app=named, states=states)
         )
-        return Page(items=items, next_page_token=token)
+        return Page(items=[self._waiting(run) for run in items], next_page_token=token)
 
     async def list_run_partitions(
         self, parent: str, *, page_size: int = 0, page_token: str = ""
@@ -157,6 +154,33 @@ class Runs:
             grace = DEFAULT_GRACE_S if grace_seconds is None else grace_seconds
             return await completed(self._ask_to_stop(record.run.id, grace, claim))
 
+    async def retry_run(
+        self,
+        name: str,
+        *,
+        current_sources: bool = False,
+        request_id: str = "",
+        validate_only: bool = False,
+    ) -> Run:
+        """Accept a run of what a settled one did not do; what it did is taken over."""
+        content = (name, current_sources)
+        async with self._requests.claim(request_id, "RetryRun", content) as claim:
+            if claim.earlier:
+                return await self.get_run(claim.earlier)
+            record = await self._retrying(self._record(name), current_sources=current_sources)
+            if validate_only:
+                return record.run
+            return await completed(self._take_up(record, claim))
+
+    async def _retrying(self, first: RunRecord, *, current_sources: bool) -> RunRecord:
+        run_id, now = new_id(first.resolution.target), datetime.now(UTC)
+        record = retry.retried(first, run_id, now, current_sources=current_sources)
+        self._parts.hosts.admit(record.resolution.hosts)
+        if not current_sources:
+            await retry.require_same_sources(first, self._parts.builds.installer)
+        await retry.require_kept(first, self._parts.hosts.transport(first.runner_host))
+        return record
+
     async def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
         """Yield the text of the run's log files, as far as they are written."""
         record = self._record(name)
@@ -202,12 +226,18 @@ class Runs:
             mode=asked.mode,
             args=asked.args,
             verbose=asked.verbose,
+            limits=Limits(
+                partition_timeout=request.partition_timeout,
+                run_timeout=request.run_timeout,
+                max_attempts=request.max_attempts,
+            ),
         )
         warnings = self._warnings(request, snapshot.settings)
         if chosen:
             resolution, more = chosen.fitting(request, resolution)
             warnings += more
         self._parts.hosts.admit(resolution.hosts)
+        release = self._parts.builds.digest_of(app, request.release)
         run = Run(
             id=new_id(app.target),
             app=app.name,
@@ -225,6 +255,7 @@ class Runs:
             run=run,
             resolution=resolution,
             no_install=request.no_install,
+            release=release,
             call=call,
             stale_plan=request.stale_plan,
         )
@@ -288,6 +319,13 @@ class Runs:
             return record
 
         return work
+
+    def _waiting(self, run: Run) -> Run:
+        """The run with what it waits for now."""
+        if run.state.settled:
+            return run
+        waits_for = self._parts.leases.waits_for(run.id) or self._parts.store.waits_for
+        return evolve(run, waiting_for=waits_for) if waits_for else run
 
     def _run(self, name: str) -> Run:
         run_id = name.removeprefix("runs/")

@@ -12,10 +12,12 @@ from typing import Any
 
 from attrs import frozen
 
+from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_daemon.runs.run_directory import place_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import RefusedError, error_from
+from agi_env.runtime.causes import EndCause
 from agi_env.runtime.cluster_keys import ClusterKeys
 
 SILENT_S = 2.0
@@ -61,11 +63,11 @@ class SlotWorker:
         self.holds = False
         """Whether the runner says that a worker has the slot."""
 
-    async def attend(self) -> str:
+    async def attend(self) -> EndCause:
         """Join or start the worker, and wait until it is gone.
 
         Returns:
-            Why, in words; empty when its runner sent it home.
+            Why; ``STOPPED`` when its runner sent it home.
 
         Raises:
             AgiError: It cannot be started.
@@ -129,13 +131,11 @@ class SlotWorker:
             await asyncio.gather(patience, return_exceptions=True)
 
 
-async def _gone(channel: Channel) -> str:
+async def _gone(channel: Channel) -> EndCause:
     async for line in channel.lines():
         match _document(line):
-            case {"gone": dict(record)}:
-                return _words(record)
-            case {"gone": None}:
-                return "it was killed"
+            case {"gone": dict() | None as record}:
+                return exit_cause(record)
             case {"error": {"code": str(code), "metadata": dict(metadata)}}:
                 raise error_from(code, metadata)
     said = " ".join(channel.stderr_tail().decode(errors="replace").split())[-500:]
@@ -147,11 +147,3 @@ def _document(line: bytes) -> Any:
         return json.loads(line)
     except ValueError:  # killed in the middle of it
         return None
-
-
-def _words(record: dict[str, Any]) -> str:
-    if record.get("code") == 0:
-        return ""
-    if record.get("signal") is not None:
-        return f"signal {record['signal']} ended it"
-    return f"it exited with code {record.get('code')}"

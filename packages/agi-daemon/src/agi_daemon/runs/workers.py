@@ -12,21 +12,16 @@ from agi_cluster.model.run import Run
 from agi_daemon.defects import defect
 from agi_daemon.log import get_log
 from agi_daemon.runs.attachment import Attachment
+from agi_daemon.runs.exit_cause import unheard_cause
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_daemon.runs.slot_worker import Post, SlotWorker
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import (
-    AgiError,
-    HostConnectionLostError,
-    HostUnreachableError,
-    HostUnresolvedError,
-)
+from agi_env.errors import AgiError
+from agi_env.runtime.causes import EndCause, EndKind
 from agi_env.runtime.cluster_keys import ClusterKeys
 
 _log = get_log(__name__)
 
-OUT_OF_REACH = (HostUnreachableError, HostUnresolvedError, HostConnectionLostError)
-"""Nothing is judged by these: the host may answer again, and what runs there runs on."""
 MOST_STARTS = 5
 """Starts of a worker in a row without a finished partition, after which its slot is given up."""
 FIRST_PAUSE_S = 0.1
@@ -64,6 +59,11 @@ class Workers:
         self._line = line
         self._scheduler = record.scheduler
         self._over = asyncio.Event()
+        self._given_up: set[int] = set()
+        self._unheard: set[int] = set()
+        self._hosts = {slot.index: slot.host for slot in record.resolution.slots}
+        self.left: set[str] = set()
+        """Hosts of which it is not known, after the end of the run, that nothing of it is left."""
         self._starts = {slot.index: 0 for slot in record.resolution.slots}
         self._workers = {
             slot.index: SlotWorker(
@@ -90,7 +90,11 @@ class Workers:
         if self._over.is_set():
             for worker in self._workers.values():
                 await worker.send_home()
-            await asyncio.wait(self._tasks, timeout=FAREWELL_S)
+            _, busy = await asyncio.wait(self._tasks, timeout=FAREWELL_S)
+            late = {
+                slot for slot, task in zip(self._workers, self._tasks, strict=True) if task in busy
+            }
+            self.left = {self._hosts[slot] for slot in late | self._unheard}
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -107,6 +111,9 @@ class Workers:
                     await self._workers[slot].has_joined()
                 case {"kind": "slot_lost", "slot": int(slot)}:
                     await self._workers[slot].has_lost()
+                case {"kind": "slot_given_up", "slot": int(slot)}:
+                    self._given_up.add(slot)
+                    await self._workers[slot].send_home()
                 case {"kind": "partition_finished", "slot": int(slot)}:
                     self._starts[slot] = 0
 
@@ -118,26 +125,37 @@ class Workers:
         """Have a worker at a slot until the run is over or it is hopeless."""
         patience = _Patience()
         while True:
-            reason = await self._attend(slot, worker)
-            if self._over.is_set() or not reason:
+            cause = await self._attend(slot, worker)
+            unheard = cause.kind is EndKind.HOST_UNREACHABLE
+            (self._unheard.add if unheard else self._unheard.discard)(slot)
+            if self._is_over(slot) or cause.kind is EndKind.STOPPED:
                 return
-            _log.warning("worker gone", run=self._run.id, slot=slot, reason=str(reason))
-            self._starts[slot] += not isinstance(reason, OUT_OF_REACH)
-            pause = patience.pause(self._starts[slot], reason, holds=worker.holds)
+            await self._tell(slot, cause, first=not patience.unreached)
+            self._starts[slot] += not unheard
+            pause = patience.pause(self._starts[slot], cause, holds=worker.holds)
             if pause is None:
-                await self._line.give_up_slot(slot, str(reason))
+                await self._line.give_up_slot(slot, cause)
                 return
             await asyncio.sleep(pause)
-            if self._over.is_set():
+            if self._is_over(slot):
                 return
 
-    async def _attend(self, slot: int, worker: SlotWorker) -> str | AgiError:
+    def _is_over(self, slot: int) -> bool:
+        return self._over.is_set() or slot in self._given_up
+
+    async def _tell(self, slot: int, cause: EndCause, *, first: bool) -> None:
+        """Have it in the journal; once for all the questions that a host does not answer."""
+        _log.warning("worker gone", run=self._run.id, slot=slot, reason=cause.detail)
+        if first or cause.kind is not EndKind.HOST_UNREACHABLE:
+            await self._line.worker_gone(slot, cause)
+
+    async def _attend(self, slot: int, worker: SlotWorker) -> EndCause:
         try:
             return await worker.attend()
         except AgiError as error:
-            return error
+            return unheard_cause(error)
         except Exception as error:  # noqa: BLE001 - the boundary: logged, and the slot says it
-            return defect(error, where=f"run {self._run.id}, slot {slot}")
+            return unheard_cause(defect(error, where=f"run {self._run.id}, slot {slot}"))
 
 
 class _Patience:
@@ -146,15 +164,20 @@ class _Patience:
     def __init__(self) -> None:
         self._unreached_since: float | None = None
 
-    def pause(self, starts: int, reason: str | AgiError, *, holds: bool) -> float | None:
+    @property
+    def unreached(self) -> bool:
+        """Whether the host did not answer the last time."""
+        return self._unreached_since is not None
+
+    def pause(self, starts: int, cause: EndCause, *, holds: bool) -> float | None:
         """Seconds to wait; None: nothing is to be expected of that slot any more.
 
         Args:
             starts: Workers that ended in a row without a finished partition.
-            reason: Why the line to the worker ended.
+            cause: Why the line to the worker ended.
             holds: The runner says that the slot's worker is there, whatever became of our line.
         """
-        if not isinstance(reason, OUT_OF_REACH):
+        if cause.kind is not EndKind.HOST_UNREACHABLE:
             self._unreached_since = None
             return None if starts >= MOST_STARTS else FIRST_PAUSE_S * 2 ** max(0, starts - 1)
         now = time.monotonic()

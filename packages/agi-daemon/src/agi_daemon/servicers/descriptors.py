@@ -25,6 +25,7 @@ from agi_cluster.api.v1 import (
     pipeline_runs_pb2,
     pipelines_pb2,
     plans_pb2,
+    releases_pb2,
     runs_pb2,
     snippets_pb2,
 )
@@ -38,6 +39,7 @@ _FILES: Sequence[Any] = (
     pipeline_runs_pb2.DESCRIPTOR,
     pipelines_pb2.DESCRIPTOR,
     plans_pb2.DESCRIPTOR,
+    releases_pb2.DESCRIPTOR,
     runs_pb2.DESCRIPTOR,
     snippets_pb2.DESCRIPTOR,
     health_pb2.DESCRIPTOR,

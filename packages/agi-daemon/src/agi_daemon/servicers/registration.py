@@ -24,6 +24,8 @@ from agi_cluster.api.v1 import (
     pipelines_pb2_grpc,
     plans_pb2,
     plans_pb2_grpc,
+    releases_pb2,
+    releases_pb2_grpc,
     runs_pb2,
     runs_pb2_grpc,
     snippets_pb2,
@@ -39,6 +41,7 @@ from agi_daemon.servicers.installations import InstallationServicer
 from agi_daemon.servicers.pipeline_runs import PipelineRunServicer
 from agi_daemon.servicers.pipelines import PipelineServicer
 from agi_daemon.servicers.plans import PlanServicer
+from agi_daemon.servicers.releases import ReleaseServicer
 from agi_daemon.servicers.runs import RunServicer
 from agi_daemon.servicers.snippets import SnippetServicer
 
@@ -68,6 +71,8 @@ def _offered(services: Services) -> Iterator[tuple[Any, Any, Any]]:
             installations_pb2,
             installations_pb2_grpc,
         )
+    if services.releases is not None:
+        yield ReleaseServicer(services.releases), releases_pb2, releases_pb2_grpc
     if services.plans is not None:
         yield PlanServicer(services.plans), plans_pb2, plans_pb2_grpc
     if services.runs is not None:

@@ -76,6 +76,14 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         )
         return run_to_wire(run)
 
+    async def RetryRun(self, request: pb.RetryRunRequest, context: Context) -> pb.Run:
+        run = await self._runs.retry_run(
+            resource_name(_COLLECTION, request.name),
+            current_sources=request.current_sources,
+            **fields.mutation(request),
+        )
+        return run_to_wire(run)
+
     def ReadRunLog(
         self, request: pb.ReadRunLogRequest, context: Context
     ) -> AsyncIterator[pb.ReadRunLogResponse]:

@@ -56,15 +56,29 @@ class HostProgram:
         return self.sources + json.dumps({**place, **request}).encode() + b"\n"
 
     async def ask(
-        self, transport: HostTransport, request: Mapping[str, Any], *, deadline_s: float
+        self,
+        transport: HostTransport,
+        request: Mapping[str, Any],
+        *,
+        deadline_s: float,
+        idle_s: float | None = None,
     ) -> dict[str, Any]:
         """Have it executed on a host, and return its answer.
+
+        Args:
+            transport: The way to the host.
+            request: What it is asked.
+            deadline_s: Seconds that it may take.
+            idle_s: Seconds that it may be silent; none for no limit.
 
         Raises:
             AgiError: The host cannot be asked, or the program's own answer is an error.
         """
         done = await transport.run(
-            command(transport), stdin=self.prelude(transport, request), deadline_s=deadline_s
+            command(transport),
+            stdin=self.prelude(transport, request),
+            deadline_s=deadline_s,
+            idle_s=idle_s,
         )
         return answer_of(done, transport.host)
 

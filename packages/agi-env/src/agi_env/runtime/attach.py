@@ -134,7 +134,7 @@ def follow(
     record = supervisor.exit_record(run_dir)
     if record is None:
         supervisor.clear_up(run_dir)
-    say({"gone": record and record.to_dict(), "settled": tail.settled})
+    say({"gone": supervisor.last_words(run_dir, record), "settled": tail.settled})
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Why an executor ended and why a partition failed, as typed facts."""
+"""Why an executor, a worker or a slot ended and why a partition failed, as typed facts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class EndKind(StrEnum):
-    """How an executor ended."""
+    """How an executor ended, a worker, or the use of a slot."""
 
     STOPPED = "stopped"
     """It was asked to stop, and did."""
@@ -28,6 +28,16 @@ class EndKind(StrEnum):
     """No process came into being."""
     LOST = "lost"
     """Its worker was lost, and nothing is known of it any more."""
+    DISCONNECTED = "disconnected"
+    """The connection to its worker broke: the worker died, or the link did."""
+    LEASE_EXPIRED = "lease_expired"
+    """Its worker was silent for longer than its lease."""
+    FENCED = "fenced"
+    """Its worker was told that the slot, or the run, is another's now."""
+    HOST_UNREACHABLE = "host_unreachable"
+    """Its host does not answer, which says nothing of what runs there."""
+    DRAINED = "drained"
+    """Somebody wants nothing more to be done on its host."""
 
 
 class FailureKind(StrEnum):
@@ -49,7 +59,7 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndCause:
-    """Why an executor ended.
+    """Why an executor ended, a worker, or the use of a slot.
 
     Attributes:
         kind: How it ended.
@@ -75,6 +85,11 @@ class EndCause:
         return cls(**{**facts, "kind": EndKind(facts["kind"])})
 
     @property
+    def from_outside(self) -> bool:
+        """Whether it says nothing against the app's own code."""
+        return self.kind in (EndKind.SIGNAL, EndKind.OOM, EndKind.LOST)
+
+    @property
     def words(self) -> str:
         """The cause in a few words: ``was ended by SIGSEGV``."""
         if self.kind in _WORDS:
@@ -95,12 +110,20 @@ class FailureCause:
         message: One line.
         traceback: The traceback from the app's own first frame on, where there is one.
         log_tail: The last lines that the executor printed.
+        exit_code: The executor's exit code, where it left on its own.
+        signal: The number of the signal that ended the executor.
+        deaths: How many executors the partition has ended so far.
+        quarantined: Whether it is attempted no more because of these.
     """
 
     kind: FailureKind
     message: str
     traceback: str = ""
     log_tail: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    deaths: int = 0
+    quarantined: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The cause as a JSON object."""
@@ -114,15 +137,29 @@ class FailureCause:
             message=str(facts["message"]),
             traceback=str(facts.get("traceback", "")),
             log_tail=str(facts.get("log_tail", "")),
+            exit_code=facts.get("exit_code"),
+            signal=facts.get("signal"),
+            deaths=int(facts.get("deaths", 0)),
+            quarantined=bool(facts.get("quarantined")),
         )
 
     @classmethod
-    def of_end(cls, end: EndCause, during: str, times: int = 1) -> FailureCause:
-        """The failure of what executors were doing when they ended, so many times in a row."""
+    def of_end(
+        cls, end: EndCause, during: str, deaths: int = 0, *, quarantined: bool = False
+    ) -> FailureCause:
+        """The failure of what executors were doing when they ended, so many times by now."""
         kind = _FAILURE_OF_END.get(end.kind, FailureKind.KILLED)
-        again = f", {times} times" if times > 1 else ""
-        message = f"the executor {end.words} during {during}{again}"
-        return cls(kind, message, log_tail=end.log_tail)
+        again = f", {deaths} times" if quarantined and deaths > 1 else ""
+        last = ": it is quarantined" if quarantined else ""
+        return cls(
+            kind,
+            f"the executor {end.words} during {during}{again}{last}",
+            log_tail=end.log_tail,
+            exit_code=end.exit_code,
+            signal=end.signal,
+            deaths=deaths,
+            quarantined=quarantined,
+        )
 
 
 _WORDS = {
@@ -130,6 +167,7 @@ _WORDS = {
     EndKind.TIMEOUT: "was killed because it took too long",
     EndKind.KILLED: "was killed",
     EndKind.LOST: "was lost with its worker",
+    EndKind.DRAINED: "was ended because its host is drained",
 }
 _FAILURE_OF_END = {
     EndKind.EXIT: FailureKind.EXIT,

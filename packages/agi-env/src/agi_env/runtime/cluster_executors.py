@@ -15,6 +15,7 @@ from typing import Protocol
 
 from agi_env.runtime import dispatch_events as events
 from agi_env.runtime import worker_messages
+from agi_env.runtime.causes import EndKind
 from agi_env.runtime.frames import Message
 from agi_env.runtime.spec import RunSpec
 from agi_env.runtime.worker_leases import Lease, WorkerLeases
@@ -153,7 +154,7 @@ class ClusterExecutors:
             slot: waiting for slot, waiting in self._waiting.items() if waiting[0] != worker
         }
         if (lease := self._leases.held_by(worker)) is not None:
-            self._lose(lease, reason)
+            self._lose(lease, reason, EndKind.DISCONNECTED)
 
     def _asked(self, worker: str, slot: int, epoch: int, sent_at: float) -> None:
         held = self._leases.of(slot)
@@ -185,7 +186,7 @@ class ClusterExecutors:
     def _refuse(self, worker: str, reason: str) -> None:
         self._link.tell(worker, worker_messages.fenced(reason))
 
-    def _lose(self, lease: Lease, reason: str) -> None:
+    def _lose(self, lease: Lease, reason: str, kind: EndKind) -> None:
         self._leases.end(lease.slot)
         self._refuse(lease.worker, reason)
         dropping = asyncio.create_task(
@@ -193,7 +194,7 @@ class ClusterExecutors:
         )
         self._dropping.add(dropping)
         dropping.add_done_callback(self._dropping.discard)
-        self._post(events.SlotLost(lease.slot, reason, self._clock()))
+        self._post(events.SlotLost(lease.slot, reason, self._clock(), kind))
 
     async def _expire(self) -> None:
         while True:
@@ -202,7 +203,7 @@ class ClusterExecutors:
             left = self._lease_s if due is None else due - self._clock()
             await asyncio.sleep(max(0.0, min(left, self._lease_s)))
             for lease in self._leases.expired(self._clock()):
-                self._lose(lease, EXPIRED)
+                self._lose(lease, EXPIRED, EndKind.LEASE_EXPIRED)
 
     def _tell(self, slot: int, message: Message) -> None:
         if (lease := self._leases.of(slot)) is not None:

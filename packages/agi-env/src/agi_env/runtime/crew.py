@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agi_env.runtime.causes import EndKind
+from agi_env.runtime.causes import EndCause, EndKind
 from agi_env.runtime.dispatch_instructions import (
     Append,
     FenceSlot,
@@ -47,6 +47,7 @@ class Crew:
         }
         self._ledger = ledger
         self._out = out
+        self._resting: list[tuple[float, str, int]] = []
 
     @property
     def seats(self) -> Iterator[Seat]:
@@ -68,10 +69,11 @@ class Crew:
         """The seat of an executor."""
         return self.slots[slot].seats[executor]
 
-    def spare(self) -> Seat | None:
+    def spare(self, at: float) -> Seat | None:
         """A seat on which an executor can be started; none while there is none."""
-        staffed = (slot for slot in self.slots.values() if slot.staffed)
-        return next((seat for slot in staffed for seat in slot.seats if seat.usable), None)
+        slots = sorted((each for each in self.slots.values() if each.runs), key=_last_resort)
+        seats = (seat for slot in slots for seat in slot.seats)
+        return next((seat for seat in seats if seat.usable and seat.rests_until <= at), None)
 
     def start(self, seat: Seat, at: float) -> None:
         """Have an executor on an empty seat."""
@@ -108,9 +110,27 @@ class Crew:
             elif seat.state is SeatState.READY:
                 self.stop(seat, at)
 
+    def rest(self, seat: Seat, times: int, at: float) -> None:
+        """Start nothing on a seat for a while: longer each time."""
+        seat.rests_until = at + self.pause(times) if self._spec.retry_pause_s else 0.0
+
+    def pause(self, times: int) -> float:
+        """Seconds to wait after so many deaths in a row."""
+        return float(self._spec.retry_pause_s * 2 ** max(0, times - 1))
+
+    def refresh(self, at: float) -> None:
+        """End the pauses that are over."""
+        for seat in self.seats:
+            if seat.rests_until <= at:
+                seat.rests_until = 0.0
+
     def limits(self) -> Iterator[float]:
-        """When each executor that can be late will be."""
-        return (limit for limit, _ in self._limited())
+        """When each executor that can be late will be, and each pause is over."""
+        yield from (limit for limit, _ in self._limited())
+        yield from (due for due, _, _ in self._resting)
+        for seat in self.seats:
+            if seat.state is SeatState.EMPTY and seat.rests_until:
+                yield seat.rests_until
 
     # Partitions.
 
@@ -118,11 +138,18 @@ class Crew:
         """Let a partition wait in a slot, at its place in the plan."""
         self.slots[slot].queue.put(self._ledger.place(name), self._ledger.partition(name))
 
+    def queue_later(self, name: str, slot: int, due: float) -> None:
+        """Let a partition rest, and then wait in a slot."""
+        self._resting.append((due, name, slot))
+
     def employ(self, at: float) -> None:
         """Start the executors that there is work for, and fill the hands of those that are."""
+        self._wake(at)
+        self._empty_drained(at)
         for slot in self.slots.values():
             for seat in slot.missing():
-                self.start(seat, at)
+                if seat.rests_until <= at:
+                    self.start(seat, at)
             for seat in slot.next_hands():
                 self._hand(seat, slot)
 
@@ -131,7 +158,8 @@ class Crew:
 
         Where none is left that runs anything now, it stays.
         """
-        others = [slot for slot in self.slots.values() if slot.staffed and slot is not lost]
+        others = [each for each in self.slots.values() if each is not lost and each.runs]
+        others = [slot for slot in others if not slot.drained] or others
         waiting = list(lost.queue.drain()) if others else []
         for partition in sorted(waiting, key=lambda each: each.weight, reverse=True):
             self._move(partition.id, lost, min(others, key=lambda slot: slot.load), reason)
@@ -142,8 +170,8 @@ class Crew:
         """A slot is there: what is at home there returns, and what waits in lost ones may come."""
         slot.present, slot.lost = True, ""
         index = slot.spec.index
-        for other in self.slots.values():
-            if other is not slot and slot.usable:
+        for other in self.slots.values() if slot.staffed else ():
+            if other is not slot:
                 for partition in other.queue.withdraw(lambda each: self._homes[each.id] == index):
                     self._move(partition.id, other, slot, f"slot {index} is there")
         self.evacuate_lost()
@@ -157,11 +185,46 @@ class Crew:
         self._out.append(FenceSlot(slot.spec.index))
         self.evacuate_lost()
 
+    def drain(self, slot: Slot, reason: str) -> None:
+        """Begin nothing more in a slot, as long as another one is there for its partitions."""
+        if not slot.drained and slot.usable:
+            slot.drained = reason
+            self._out.append(Append("slot_drained", {"slot": slot.spec.index, "reason": reason}))
+
     def evacuate_lost(self) -> None:
         """Move what waits in lost slots to where it is run."""
         for slot in self.slots.values():
-            if slot.lost:
-                self.evacuate(slot, slot.lost)
+            if slot.lost or not slot.usable:
+                self.evacuate(slot, slot.lost or "no executor stays alive there")
+
+    def _wake(self, at: float) -> None:
+        due = [each for each in self._resting if each[0] <= at]
+        self._resting = [each for each in self._resting if each[0] > at]
+        for _, name, slot in due:
+            self.queue(name, slot)
+        if due:
+            self.evacuate_lost()
+
+    def _empty_drained(self, at: float) -> None:
+        """Move what waits in drained slots, and let go of those in which nothing runs any more."""
+        for slot in self.slots.values():
+            if not slot.drained or not slot.usable:
+                continue
+            if any(other.staffed for other in self.slots.values()):
+                self.evacuate(slot, slot.drained)
+                self._dismiss(slot, at)
+
+    def _dismiss(self, slot: Slot, at: float) -> None:
+        for seat in slot.seats:
+            if seat.state is SeatState.STARTING:
+                self.kill(seat, EndKind.DRAINED)
+            elif seat.hands_free:
+                self.stop(seat, at)
+        if not slot.lives:
+            cause = EndCause(EndKind.DRAINED, detail=slot.drained).to_dict()
+            facts = {"slot": slot.spec.index, "reason": slot.drained, "cause": cause}
+            self._out.append(Append("slot_given_up", facts))
+            self.lose(slot, slot.drained, for_good=True)
 
     def _hand(self, seat: Seat, slot: Slot) -> None:
         partition = slot.queue.take()
@@ -179,3 +242,7 @@ class Crew:
             limit = seat.limit(self._spec.start_timeout_s, self._spec.partition_timeout_s)
             if limit is not None:
                 yield limit, seat
+
+
+def _last_resort(slot: Slot) -> bool:
+    return bool(slot.drained)

@@ -22,7 +22,6 @@ from agi_env.runtime.causes import EndCause, EndKind, FailureCause, FailureKind
 from agi_env.runtime.crew import Crew
 from agi_env.runtime.dispatch_instructions import (
     Append,
-    HandReduce,
     Instruction,
     Publish,
     RunState,
@@ -32,6 +31,7 @@ from agi_env.runtime.dispatch_phase import Phase
 from agi_env.runtime.executor_seat import Handed, Seat, SeatState
 from agi_env.runtime.history import Accepted, History
 from agi_env.runtime.ledger import Ledger
+from agi_env.runtime.reduction import Reduction
 from agi_env.runtime.slot import Slot
 from agi_env.runtime.spec import RunPlan, RunSpec
 
@@ -42,7 +42,7 @@ class Dispatch:
     Attributes:
         phase: How far the run has come.
         ledger: What the partitions have come to.
-        reduced: What ``reduce`` stored; none before, and none when the app has no ``reduce``.
+        reduction: What became of reducing the results.
     """
 
     def __init__(
@@ -59,17 +59,15 @@ class Dispatch:
         """
         self.phase = Phase.RUNNING
         self.ledger = Ledger(plan, history)
-        self.reduced: Accepted | None = history.reduced
         self._spec = spec
         self._epoch = epoch
         self._history = history
         self._started_at = at if history.started_at is None else history.started_at
-        self._reduces: bool | None = None
-        self._reductions = 0
         self._verdict: tuple[RunState, AgiError] | None = None
         self._stop_by = 0.0
         self._out: list[Instruction] = []
         self._crew = Crew(spec, plan, self.ledger, self._out)
+        self.reduction = Reduction(self._crew, history.reduced, self._out)
         for partition, slot in zip(plan.partitions, plan.assignment, strict=True):
             if not self.ledger.decided(partition.id):
                 self._crew.queue(partition.id, history.moved.get(partition.id, slot))
@@ -97,6 +95,7 @@ class Dispatch:
     # What to do next.
 
     def _advance(self, at: float) -> list[Instruction]:
+        self._crew.refresh(at)
         if self.phase is Phase.RUNNING:
             self._advance_running(at)
         if self.phase is Phase.REDUCING:
@@ -118,22 +117,10 @@ class Dispatch:
             self.phase = Phase.REDUCING
 
     def _advance_reducing(self, at: float) -> None:
-        if self.reduced is not None or self._reduces is False:
+        if self.reduction.over:
             self._stop_all(at + self._spec.start_timeout_s, at)
-        elif not any(seat.reducing for seat in self._crew.seats):
-            self._hand_reduction(at)
-
-    def _hand_reduction(self, at: float) -> None:
-        """Give the reduction to an executor, once one is there to say whether the app has any."""
-        ready = next((seat for seat in self._crew.seats if seat.hands_free), None)
-        if ready is not None:
-            self._reductions += 1
-            ready.reducing = True
-            place = (ready.slot, ready.executor, self._reductions)
-            self._append("reduce_started", slot=place[0], executor=place[1], attempt=place[2])
-            self._out.append(HandReduce(*place))
-        elif not self._crew.lives and (seat := self._crew.spare()) is not None:
-            self._crew.start(seat, at)
+        else:
+            self.reduction.advance(at)
 
     def _conclude(self, at: float) -> None:
         if self._verdict is not None:
@@ -159,6 +146,10 @@ class Dispatch:
                 self._slot_joined(self._crew.slots[event.slot], event)
             case events.SlotLost() | events.SlotGivenUp():
                 self._slot_gone(self._crew.slots[event.slot], event)
+            case events.SlotDrained():
+                self._crew.drain(self._crew.slots[event.slot], event.reason)
+            case events.WorkerGone():
+                self._append("worker_gone", slot=event.slot, cause=event.cause.to_dict())
             case _:
                 seat = self._crew.seat(event.slot, event.executor)
                 if seat.lives:
@@ -189,7 +180,7 @@ class Dispatch:
             case events.PartitionFinished():
                 self._finished(seat, event)
             case events.PartitionFailed():
-                if seat.answer(event.id, event.attempt):
+                if seat.answer(event.id, event.attempt, event.at):
                     self._failed(seat, event.id, event.attempt, event.cause)
             case events.ReduceFinished():
                 self._reduction_finished(seat, event)
@@ -201,10 +192,10 @@ class Dispatch:
     def _ready(self, seat: Seat, event: events.ExecutorReady) -> None:
         if seat.state is SeatState.STARTING:
             seat.take(SeatState.READY, event.at)
-            self._reduces = event.reduces
+            self.reduction.offered = event.reduces
 
     def _finished(self, seat: Seat, event: events.PartitionFinished) -> None:
-        if seat.answer(event.id, event.attempt):
+        if seat.answer(event.id, event.attempt, event.at):
             self._append("partition_finished", **_facts(event))
             accepted = Accepted(self._epoch, event.attempt, event.seconds, event.sha256)
             self.ledger.finished[event.id] = accepted
@@ -224,7 +215,9 @@ class Dispatch:
         if seat.reducing:
             seat.reducing = False
             self._append("reduce_finished", **_facts(event))
-            self.reduced = Accepted(self._epoch, event.attempt, event.seconds, event.sha256)
+            self.reduction.accepted = Accepted(
+                self._epoch, event.attempt, event.seconds, event.sha256
+            )
 
     def _reduction_failed(self, cause: FailureCause, at: float) -> None:
         self._append("reduce_failed", cause=cause.to_dict())
@@ -244,10 +237,15 @@ class Dispatch:
         if self.phase < Phase.STOPPING:
             self._lost(seat, end, event.at)
         elif seat.state is SeatState.STOPPING:
-            cause = FailureCause.of_end(end, "stop()")
-            self._fail(verdict.stop_failed(cause), event.at)
+            self._stop_cut_short(seat, end, event.at)
         if seat.lives:
             seat.vacate(event.at)
+
+    def _stop_cut_short(self, seat: Seat, end: EndCause, at: float) -> None:
+        """An executor ended before ``stop`` returned; what counts is stored by then."""
+        self._append("stop_cut_short", slot=seat.slot, executor=seat.executor, cause=end.to_dict())
+        if not end.from_outside:
+            self._fail(verdict.stop_failed(FailureCause.of_end(end, "stop()")), at)
 
     def _published(self, event: events.Published) -> None:
         if self._history.published is None:
@@ -261,36 +259,40 @@ class Dispatch:
         starting, reducing, killed = seat.state is SeatState.STARTING, seat.reducing, seat.killed
         if running is not None and (killed is None or seat.late == running.id):
             self._lost_partition(seat, running, end)
+        cut_short = seat.state is SeatState.STOPPING and running is None
+        leaving = seat.leaving
         seat.vacate(at)
         for handed in in_hand:
             if handed is not running:
                 self.ledger.give_back(handed.id)
             if not self.ledger.decided(handed.id):
-                self._crew.queue(handed.id, seat.slot)
+                due = at + self._crew.pause(self.ledger.deaths(handed.id))
+                self._crew.queue_later(handed.id, seat.slot, due if handed is running else at)
         if starting and killed is EndKind.TIMEOUT:
             self._fail(verdict.start_timed_out(self._spec.start_timeout_s), at)
         elif reducing:
-            self._lost_reduction(end, at)
-        elif running is None and killed is None:
+            if self.reduction.attempts >= self._spec.max_attempts:
+                self._reduction_failed(FailureCause.of_end(end, "reduce()"), at)
+            self._crew.rest(seat, self.reduction.attempts, at)
+        elif cut_short:
+            self._stop_cut_short(seat, end, at)
+        elif running is None and killed is None and not leaving:
             self._lost_in_vain(seat, end, at)
 
     def _lost_partition(self, seat: Seat, handed: Handed, end: EndCause) -> None:
         deaths = self.ledger.count_death(handed.id)
         final = seat.late == handed.id or deaths >= self._spec.max_attempts
-        cause = FailureCause.of_end(end, "work()", deaths if final else 1)
+        cause = FailureCause.of_end(end, "work()", deaths, quarantined=final)
         if seat.late == handed.id:
             limit = self._spec.partition_timeout_s or 0.0
             message = f"work() took longer than {limit:g} s"
             cause = FailureCause(FailureKind.TIMEOUT, message, log_tail=end.log_tail)
         self._failed(seat, handed.id, handed.attempt, cause, final=final)
 
-    def _lost_reduction(self, end: EndCause, at: float) -> None:
-        if self._reductions >= self._spec.max_attempts:
-            self._reduction_failed(FailureCause.of_end(end, "reduce()"), at)
-
     def _lost_in_vain(self, seat: Seat, end: EndCause, at: float) -> None:
         seat.vain += 1
         if seat.vain < self._spec.max_attempts:
+            self._crew.rest(seat, seat.vain, at)
             return
         seat.take(SeatState.GIVEN_UP, at)
         if not self._crew.usable:
@@ -305,10 +307,11 @@ class Dispatch:
         self._crew.join(slot)
 
     def _slot_gone(self, slot: Slot, event: events.SlotLost | events.SlotGivenUp) -> None:
+        if slot.drained and not slot.usable:
+            return  # its worker was sent home
         for_good = isinstance(event, events.SlotGivenUp)
-        self._append(
-            "slot_given_up" if for_good else "slot_lost", slot=event.slot, reason=event.reason
-        )
+        kind = "slot_given_up" if for_good else "slot_lost"
+        self._append(kind, slot=event.slot, reason=event.reason, cause=event.why.to_dict())
         self._vacate(slot, event)
         self._crew.lose(slot, event.reason, for_good=for_good)
         if not self._crew.usable:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-from agi_env.runtime.causes import EndCause, FailureCause
+from agi_env.runtime.causes import EndCause, EndKind, FailureCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,12 @@ class SlotLost:
     slot: int
     reason: str
     at: float
+    kind: EndKind = EndKind.DISCONNECTED
+
+    @property
+    def why(self) -> EndCause:
+        """The loss as a cause."""
+        return EndCause(self.kind, detail=self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,30 @@ class SlotGivenUp:
 
     slot: int
     reason: str
+    at: float
+    cause: EndCause | None = None
+
+    @property
+    def why(self) -> EndCause:
+        """What is known of the cause."""
+        return self.cause or EndCause(EndKind.LOST, detail=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDrained:
+    """Nothing more is to be begun in this slot; what runs there may finish."""
+
+    slot: int
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGone:
+    """Whoever keeps the workers knows how one ended, or why nothing is heard of it."""
+
+    slot: int
+    cause: EndCause
     at: float
 
 
@@ -223,7 +253,7 @@ SeatEvent: TypeAlias = (
 )
 """What is known through one executor."""
 
-SlotEvent: TypeAlias = SlotJoined | SlotLost | SlotGivenUp
+SlotEvent: TypeAlias = SlotJoined | SlotLost | SlotGivenUp | SlotDrained | WorkerGone
 """What is known of a slot's worker; there is none where executors are the runner's children."""
 
 Event: TypeAlias = SeatEvent | SlotEvent | CancelRequested | Published | PublishFailed | Tick

@@ -50,6 +50,7 @@ class Seat:
         killed: Why we killed it; none while we did not.
         late: The partition that was killed for taking too long.
         vain: How many processes ended here, one after another, that finished nothing.
+        rests_until: No process is started here before this time.
     """
 
     slot: int
@@ -62,6 +63,7 @@ class Seat:
     killed: EndKind | None = None
     late: str | None = None
     vain: int = 0
+    rests_until: float = 0.0
 
     @property
     def lives(self) -> bool:
@@ -79,6 +81,11 @@ class Seat:
         return self.state is SeatState.READY and self.killed is None
 
     @property
+    def leaving(self) -> bool:
+        """Whether it was asked to stop."""
+        return self.state in (SeatState.STOPPING, SeatState.STOPPED)
+
+    @property
     def running(self) -> Handed | None:
         """The partition whose ``work`` was called."""
         return self.in_hand[0] if self.in_hand and self.began_at is not None else None
@@ -94,7 +101,7 @@ class Seat:
         self.began_at = at
         return True
 
-    def answer(self, name: str, attempt: int) -> bool:
+    def answer(self, name: str, attempt: int, at: float) -> bool:
         """Take a partition out of the hand; false when it is not the running one."""
         handed = self.running
         if handed is None or (handed.id, handed.attempt) != (name, attempt):
@@ -102,6 +109,8 @@ class Seat:
         del self.in_hand[0]
         self.began_at = None
         self.vain = 0
+        if self.leaving:
+            self.since = at  # what is left to do is to stop
         return True
 
     def kill(self, why: EndKind) -> None:
@@ -121,6 +130,8 @@ class Seat:
         if self.killed is not None:
             return None
         if self.state is SeatState.STARTING:
+            return self.since + start_timeout_s
+        if self.leaving and self.began_at is None:
             return self.since + start_timeout_s
         if partition_timeout_s is None or self.began_at is None:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ class ExitRecord:
         signal: The number of the signal that ended it; none when it exited.
         at: When, in unix seconds.
         left: Pids of descendants that could not be killed, such as ones waiting for a dead disk.
+        oom: Whether the kernel killed something here meanwhile because memory ran out.
     """
 
     epoch: int
@@ -32,13 +34,15 @@ class ExitRecord:
     signal: int | None
     at: float
     left: tuple[int, ...] = ()
+    oom: bool = False
 
     @classmethod
-    def of(cls, epoch: int, status: int, left: tuple[int, ...]) -> ExitRecord:
+    def of(cls, epoch: int, status: int, left: tuple[int, ...], *, oom: bool = False) -> ExitRecord:
         """The record for what ``waitpid`` told, now."""
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
-            return cls(epoch, None, -code, time.time(), left)
+            killed = oom and -code == signal.SIGKILL
+            return cls(epoch, None, -code, time.time(), left, killed)
         return cls(epoch, code, None, time.time(), left)
 
     @classmethod

@@ -8,6 +8,9 @@ from typing import Any
 
 from agi_env.runtime.causes import FailureCause
 
+INHERITED_EPOCH = 0
+"""The epoch of results that were taken over from another run: no runner has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -80,6 +83,10 @@ def _partition_finished(history: History, record: Mapping[str, Any]) -> None:
     history.finished.setdefault(record["id"], _accepted(record))
 
 
+def _partition_inherited(history: History, record: Mapping[str, Any]) -> None:
+    history.finished.setdefault(record["id"], _accepted({**record, "epoch": INHERITED_EPOCH}))
+
+
 def _partition_failed(history: History, record: Mapping[str, Any]) -> None:
     if record["final"]:
         history.failed.setdefault(record["id"], FailureCause.from_dict(record["cause"]))
@@ -128,6 +135,7 @@ _FOLDS: Mapping[str, Callable[[History, Mapping[str, Any]], None]] = {
     "runner_started": _runner_started,
     "partition_started": _partition_started,
     "partition_finished": _partition_finished,
+    "partition_inherited": _partition_inherited,
     "partition_failed": _partition_failed,
     "partition_moved": _partition_moved,
     "result_lost": _result_lost,

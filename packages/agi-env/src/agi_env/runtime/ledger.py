@@ -55,6 +55,10 @@ class Ledger:
         self._deaths[name] = self._deaths.get(name, 0) + 1
         return self._deaths[name]
 
+    def deaths(self, name: str) -> int:
+        """How many executors have died at this partition."""
+        return self._deaths.get(name, 0)
+
     def summary(self, seconds: float) -> dict[str, float]:
         """The figures that a settled run shows."""
         return {

@@ -25,7 +25,7 @@ from agi_env.errors import (
     PartitionsFailedError,
     RequestInvalidError,
 )
-from agi_env.runtime import bounded_child
+from agi_env.runtime import bounded_child, build_lock
 from agi_env.runtime.app_class import AppClassError, describe, manager_class
 from agi_env.runtime.app_context import AppContext
 from agi_env.runtime.app_traceback import app_traceback
@@ -67,6 +67,7 @@ def main() -> int:
     try:
         request = _request()
         timeout_s = _timeout(request)
+        build_lock.hold_own()
     except AgiError as error:
         return _failed(sys.stdout, error)
     ended = bounded_child.run(lambda: _name(request), timeout_s)

@@ -102,7 +102,7 @@ class Publication:
         names = json.dumps({"id": partition.id, "label": partition.label})
         lines.write(names[:-1].encode("ascii") + b', "value": ' + value + b"}\n")
         name = f"{PARTITIONS_DIRECTORY}/{place:06d}-{safe_label(partition.label)}"
-        files = list(_link_tree(directory / attempt.OUT_DIRECTORY, staging / name))
+        files = list(link_tree(directory / attempt.OUT_DIRECTORY, staging / name))
         return {
             "id": partition.id,
             "label": partition.label,
@@ -155,7 +155,7 @@ def _adopted(area: WorkArea, run_id: str) -> Path:
     return area.destination
 
 
-def _link_tree(source: Path, target: Path) -> Iterator[dict[str, Any]]:
+def link_tree(source: Path, target: Path) -> Iterator[dict[str, Any]]:
     """Have the files of a directory in another too, by links where there are any."""
     for parent, directories, names in os.walk(source):
         directories.sort()

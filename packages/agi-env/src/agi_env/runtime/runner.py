@@ -17,7 +17,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agi_env.errors import AgiError, InternalError, RequestInvalidError, StateUnreadableError
+from agi_env.errors import (
+    AgiError,
+    InternalError,
+    RequestInvalidError,
+    StateUnreadableError,
+    StateUnwritableError,
+)
 from agi_env.runtime import attempt, control, executor_messages, verdict
 from agi_env.runtime import dispatch_events as events
 from agi_env.runtime import dispatch_instructions as instructions
@@ -25,10 +31,12 @@ from agi_env.runtime.dispatch import Dispatch
 from agi_env.runtime.dispatch_phase import Phase
 from agi_env.runtime.executors import LOGS_DIRECTORY, Executors, LocalExecutors
 from agi_env.runtime.history import History
+from agi_env.runtime.inheritance import Inheritance
 from agi_env.runtime.interpreter import Interpreter
 from agi_env.runtime.journal import JOURNAL_FILE, Journal
 from agi_env.runtime.publish import Publication
 from agi_env.runtime.runner_clock import RunnerClock
+from agi_env.runtime.slot_commands import slot_event
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 from agi_env.runtime.work_area import WorkArea
 
@@ -119,6 +127,7 @@ class Runner:
         self._append("runner_started", pid=os.getpid(), host=socket.gethostname())
         try:
             self._area.claim(self._epoch)
+            await self._inherit(history)
         except AgiError as error:
             self._settle_unusable(history, error)
             return
@@ -128,6 +137,20 @@ class Runner:
         now = self._clock()
         self._dispatch = Dispatch(self._spec, self._plan, history, self._epoch, now)
         await self._drive()
+
+    async def _inherit(self, history: History) -> None:
+        """Take over what a run that this one retries has done; what does not hold is done anew."""
+        inheritance = Inheritance.read(self._run_dir)
+        if inheritance is None or history.published is not None:
+            return
+        for name in inheritance.missing(history):
+            try:
+                facts = await asyncio.to_thread(inheritance.take, name, self._area)
+            except (StateUnreadableError, StateUnwritableError) as error:
+                self._append("inheritance_refused", id=name, reason=error.what)
+            else:
+                self._append("partition_inherited", **facts)
+                history.finished[name] = inheritance.accepted(name)
 
     async def _open_executors(self) -> Executors:
         if self._spec.cluster is None:
@@ -194,12 +217,9 @@ class Runner:
     # Commands.
 
     async def _obey(self, command: dict[str, Any]) -> Mapping[str, Any]:
-        match command:
-            case {"op": "give_up_slot", "slot": int(slot), "reason": str(reason)}:
-                if slot not in {each.index for each in self._spec.slots}:
-                    raise RequestInvalidError(f"the run has no slot {slot}")
-                self._events.put_nowait(events.SlotGivenUp(slot, reason, self._clock()))
-                return {"accepted": True}
+        if (about_slot := slot_event(command, self._spec, self._clock())) is not None:
+            self._events.put_nowait(about_slot)
+            return {"accepted": True}
         grace_s = self._grace(command)
         self._handle(events.CancelRequested(grace_s, self._clock()))
         self._events.put_nowait(events.Tick(self._clock()))  # the deadline may be nearer now
@@ -267,7 +287,7 @@ class Runner:
             self._plan,
             self._epoch,
             self._dispatch.ledger.finished,
-            self._dispatch.reduced,
+            self._dispatch.reduction.accepted,
         )
         try:
             await asyncio.to_thread(self._journal.flush)

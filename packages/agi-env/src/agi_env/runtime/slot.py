@@ -18,12 +18,14 @@ class Slot:
         queue: The partitions that are in nobody's hands.
         present: Whether executors can be started there.
         lost: Why nothing can be, once it could or was hoped to; empty otherwise.
+        drained: Why nothing more is to be begun there; empty while anything may.
     """
 
     def __init__(self, spec: SlotSpec, *, present: bool = True) -> None:
         self.spec = spec
         self.present = present
         self.lost = ""
+        self.drained = ""
         self.seats = [Seat(spec.index, number) for number in range(spec.executors)]
         self.queue = SlotQueue()
 
@@ -34,8 +36,18 @@ class Slot:
 
     @property
     def staffed(self) -> bool:
-        """Whether what is put here is run without anything else having to happen."""
+        """Whether what is put here is run, and may be put here."""
+        return self.runs and not self.drained
+
+    @property
+    def runs(self) -> bool:
+        """Whether what is here is run without anything else having to happen."""
         return self.present and self.usable
+
+    @property
+    def lives(self) -> bool:
+        """Whether any executor of it lives, or is on its way."""
+        return any(seat.lives for seat in self.seats)
 
     @property
     def load(self) -> float:
@@ -44,12 +56,13 @@ class Slot:
         return self.queue.weight + in_hand
 
     def missing(self) -> list[Seat]:
-        """The empty seats on which there is work for an executor."""
+        """The empty seats on which there is work for an executor, the most rested first."""
         if not self.present:
             return []
         living = sum(seat.lives for seat in self.seats)
         wanted = len(self.queue) + sum(bool(seat.in_hand) for seat in self.seats)
         empty = [seat for seat in self.seats if seat.state is SeatState.EMPTY]
+        empty.sort(key=lambda seat: seat.rests_until)
         return empty[: max(0, wanted - living)]
 
     def next_hands(self) -> Iterator[Seat]:

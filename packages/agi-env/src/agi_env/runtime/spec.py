@@ -60,7 +60,8 @@ class RunSpec:
         run_timeout_s: Seconds that the whole run may take.
         start_timeout_s: Seconds that an executor has to import the app and start.
         cancel_grace_s: Seconds between asking the executors to stop and killing them.
-        max_attempts: How often a partition whose executor dies is attempted.
+        max_attempts: How often a partition whose executor dies is tried; then it is quarantined.
+        retry_pause_s: Seconds before the second attempt; twice as long before each later one.
         log_limit_bytes: The size that each log file is held to.
         cluster: How runner and workers meet; none when the executors are the runner's own.
         order: What the daemon was asked for, in its own words, so that the run can be restored from
@@ -87,6 +88,7 @@ class RunSpec:
     start_timeout_s: float = 60.0
     cancel_grace_s: float = 10.0
     max_attempts: int = 3
+    retry_pause_s: float = 0.0
     log_limit_bytes: int = 10 * 1024 * 1024
     cluster: ClusterSpec | None = None
     order: Mapping[str, Any] | None = None

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from agi_env.atomic_file import disk_errors
-from agi_env.runtime import control, process_tree
+from agi_env.runtime import build_lock, control, process_tree
 from agi_env.runtime.bounded_log import BoundedLog
 from agi_env.runtime.exit_record import ExitRecord
 from agi_env.runtime.identity import IDENTITY_FILE, Identity
+from agi_env.runtime.oom_events import oom_kills
 
 Target: TypeAlias = Callable[[Path, int], int]
 """What runs as the runner: gets the run's directory and the epoch, returns its exit code."""
@@ -47,12 +48,20 @@ def clear_up(run_dir: Path) -> None:
 
 
 def detach(run_dir: Path, epoch: int) -> None:
-    """Make this forked process a supervisor: no terminal, no session, no stdio of its starter."""
+    """Make this forked process a supervisor: no terminal, no session, no stdio of its starter.
+
+    From now on its build is in use, until it and the runner have ended.
+
+    Raises:
+        NotInstalledError: The build is being removed.
+        DiskFullError, StateUnwritableError: The run's directory cannot be written.
+    """
     os.setsid()
     os.chdir(run_dir)
     with disk_errors(run_dir):
         (run_dir / LOG_FILE).parent.mkdir(mode=0o700, exist_ok=True)
         _redirect_stdio(run_dir / OWN_LOG_FILE)
+    build_lock.hold_own()
     process_tree.become_subreaper()
     if (run_dir / IDENTITY_FILE).exists():  # else nothing was ever started here
         clear_up(run_dir)
@@ -68,6 +77,7 @@ def supervise(run_dir: Path, epoch: int, target: Target) -> None:
     log = BoundedLog(run_dir / LOG_FILE, _LOG_LIMIT_BYTES)
     output, its_end = os.pipe()
     wake = _wake_on_children()
+    kills_before = oom_kills()
     supervisor, runner = os.getpid(), os.fork()
     if runner == 0:
         process_tree.die_with_parent(supervisor)
@@ -79,7 +89,8 @@ def supervise(run_dir: Path, epoch: int, target: Target) -> None:
     _copy(output, log)
     log.close()
     control.remove_socket(run_dir)
-    ExitRecord.of(epoch, status, tuple(process.pid for process in left)).write(run_dir)
+    oom = oom_kills() > kills_before
+    ExitRecord.of(epoch, status, tuple(process.pid for process in left), oom=oom).write(run_dir)
 
 
 def _redirect_stdio(log: Path) -> None:

@@ -27,6 +27,7 @@ START_S = 10.0
 """Seconds until a supervisor has to say who it is."""
 
 _PAUSE_S = 0.01
+_TAIL_BYTES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,28 @@ def exit_record(run_dir: Path) -> ExitRecord | None:
     return record
 
 
+def last_words(run_dir: Path, record: ExitRecord | None) -> dict[str, Any] | None:
+    """An exit record with the end of what its process printed; none where there is none."""
+    if record is None:
+        return None
+    tail = b"" if record.code == 0 else _tail(run_dir / supervision.LOG_FILE)
+    return {**record.to_dict(), "log_tail": tail.decode(errors="replace")}
+
+
 def clear_up(run_dir: Path) -> None:
     """Kill what a runner left behind whose supervisor was killed too; let a living one be."""
     lock = RunLock.take(run_dir)
     if lock is not None:
         with lock:
             supervision.clear_up(run_dir.resolve())
+
+
+def _tail(path: Path) -> bytes:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        return file.read(_TAIL_BYTES)
+    return b""
 
 
 def _start_alone(run_dir: Path, epoch: int, target: Target, deadline: float) -> Standing:

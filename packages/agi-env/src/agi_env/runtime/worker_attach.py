@@ -94,7 +94,7 @@ def follow(run_dir: Path, slot: int, keys: ClusterKeys, lines: StdinLines) -> in
     record = supervisor.exit_record(directory)
     if record is None:
         supervisor.clear_up(directory)
-    say({"gone": record and record.to_dict()})
+    say({"gone": supervisor.last_words(directory, record)})
     return 0
 
 

@@ -184,6 +184,7 @@ class CreateInstallationRequest(google.protobuf.message.Message):
     MODES_ENABLED_FIELD_NUMBER: builtins.int
     UPGRADE_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    RELEASE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """A UUID; a repeat with the same id gives the first's answer."""
     app: builtins.str
@@ -194,6 +195,10 @@ class CreateInstallationRequest(google.protobuf.message.Message):
     """Resolve the dependencies anew."""
     validate_only: builtins.bool
     """Only check."""
+    release: builtins.str
+    """The digest of an earlier release, or its beginning, to install again with the capabilities that
+    it has; empty: the current sources.
+    """
     @property
     def selection(self) -> agi_cluster.api.v1.common_pb2.Selection:
         """The hosts; what is left out comes from the settings."""
@@ -207,9 +212,10 @@ class CreateInstallationRequest(google.protobuf.message.Message):
         modes_enabled: builtins.int | None = ...,
         upgrade: builtins.bool = ...,
         validate_only: builtins.bool = ...,
+        release: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_modes_enabled", b"_modes_enabled", "modes_enabled", b"modes_enabled", "selection", b"selection"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_modes_enabled", b"_modes_enabled", "app", b"app", "modes_enabled", b"modes_enabled", "request_id", b"request_id", "selection", b"selection", "upgrade", b"upgrade", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_modes_enabled", b"_modes_enabled", "app", b"app", "modes_enabled", b"modes_enabled", "release", b"release", "request_id", b"request_id", "selection", b"selection", "upgrade", b"upgrade", "validate_only", b"validate_only"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_modes_enabled", b"_modes_enabled"]) -> typing.Literal["modes_enabled"] | None: ...
 
 Global___CreateInstallationRequest: typing_extensions.TypeAlias = CreateInstallationRequest

@@ -63,7 +63,8 @@ class InstallationServiceServicer(object):
 
     def CreateInstallation(self, request, context):
         """Starts an install of the current sources and returns it at once.
-        Errors: APP_NOT_FOUND, SETTINGS_INVALID, SLOTS_INVALID, MODE_INVALID, SELECTION_INVALID.
+        Errors: APP_NOT_FOUND, SETTINGS_INVALID, SLOTS_INVALID, MODE_INVALID, SELECTION_INVALID,
+        RELEASE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

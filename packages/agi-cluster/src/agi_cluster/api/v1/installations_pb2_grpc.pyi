@@ -134,7 +134,8 @@ class InstallationServiceStub(typing.Generic[_InstallationServiceCreateInstallat
 
     CreateInstallation: _InstallationServiceCreateInstallationType
     """Starts an install of the current sources and returns it at once.
-    Errors: APP_NOT_FOUND, SETTINGS_INVALID, SLOTS_INVALID, MODE_INVALID, SELECTION_INVALID.
+    Errors: APP_NOT_FOUND, SETTINGS_INVALID, SLOTS_INVALID, MODE_INVALID, SELECTION_INVALID,
+    RELEASE_NOT_FOUND.
     """
 
     GetInstallation: _InstallationServiceGetInstallationType
@@ -177,7 +178,8 @@ class InstallationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.installations_pb2.Installation, collections.abc.Awaitable[agi_cluster.api.v1.installations_pb2.Installation]]:
         """Starts an install of the current sources and returns it at once.
-        Errors: APP_NOT_FOUND, SETTINGS_INVALID, SLOTS_INVALID, MODE_INVALID, SELECTION_INVALID.
+        Errors: APP_NOT_FOUND, SETTINGS_INVALID, SLOTS_INVALID, MODE_INVALID, SELECTION_INVALID,
+        RELEASE_NOT_FOUND.
         """
 
     @abc.abstractmethod

@@ -27,59 +27,63 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61gi_cluster/api/v1/runs.proto\x12\x06\x61gi.v1\x1a\x1f\x61gi_cluster/api/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x06\n\x03Run\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\x05\x12 \n\x05state\x18\x04 \x01(\x0e\x32\x11.agi.v1.Run.State\x12!\n\x06target\x18\x05 \x01(\x0e\x32\x11.agi.v1.Run.State\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x13\n\x0bplan_digest\x18\x07 \x01(\t\x12\x0f\n\x07release\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x08progress\x18\x0c \x01(\x0b\x32\x13.agi.v1.RunProgress\x12\x1c\n\x05\x65rror\x18\r \x01(\x0b\x32\r.agi.v1.Error\x12&\n\x06result\x18\x0e \x01(\x0b\x32\x16.google.protobuf.Value\x12\x1f\n\x05paths\x18\x0f \x01(\x0b\x32\x10.agi.v1.RunPaths\x12\x1e\n\x05slots\x18\x10 \x03(\x0b\x32\x0f.agi.v1.RunSlot\x12\x10\n\x08warnings\x18\x11 \x03(\t\x12\r\n\x05\x65poch\x18\x12 \x01(\x05\x12\x13\n\x0bwaiting_for\x18\x13 \x01(\t\x12%\n\x04\x61rgs\x18\x14 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x11\n\tinstalled\x18\x15 \x01(\t\x12\x0f\n\x07verbose\x18\x16 \x01(\x05\"\xd3\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x14\n\x10STATE_INSTALLING\x10\x02\x12\x12\n\x0eSTATE_PLANNING\x10\x03\x12\x12\n\x0eSTATE_STARTING\x10\x04\x12\x11\n\rSTATE_RUNNING\x10\x05\x12\x14\n\x10STATE_CANCELLING\x10\x06\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x07\x12\x10\n\x0cSTATE_FAILED\x10\x08\x12\x13\n\x0fSTATE_CANCELLED\x10\t\"{\n\x0bRunProgress\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x11\n\tsucceeded\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x13\n\x0bweight_done\x18\x05 \x01(\x01\x12\x14\n\x0cweight_total\x18\x06 \x01(\x01\"B\n\x08RunPaths\x12\x11\n\tpublished\x18\x01 \x01(\t\x12\x0c\n\x04kept\x18\x02 \x01(\t\x12\x15\n\rrun_directory\x18\x03 \x01(\t\"\x84\x01\n\x07RunSlot\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\r\n\x05\x63ores\x18\x03 \x01(\x05\x12\x12\n\npartitions\x18\x04 \x01(\x05\x12\x14\n\x0c\x62usy_seconds\x18\x05 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x06 \x01(\x01\x12\x0e\n\x06weight\x18\x07 \x01(\x01\"\x8f\x03\n\x0cRunPartition\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12)\n\x05state\x18\x04 \x01(\x0e\x32\x1a.agi.v1.RunPartition.State\x12\x0c\n\x04slot\x18\x05 \x01(\x05\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12\x0f\n\x07seconds\x18\x07 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x08 \x01(\x01\x12\x1c\n\x05\x65rror\x18\t \x01(\x0b\x32\r.agi.v1.Error\x12\x11\n\ttraceback\x18\n \x01(\t\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmoved_because\x18\x0c \x01(\t\"k\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"\xc5\x02\n\x0fStartRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12\x11\n\x04mode\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12$\n\tselection\x18\x04 \x01(\x0b\x32\x11.agi.v1.Selection\x12%\n\x04\x61rgs\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x12\n\nno_install\x18\x07 \x01(\x08\x12&\n\x07snippet\x18\x08 \x01(\x0b\x32\x15.agi.v1.SnippetOrigin\x12\x14\n\x07verbose\x18\t \x01(\x05H\x01\x88\x01\x01\x12\x15\n\rvalidate_only\x18\n \x01(\x08\x12%\n\nstale_plan\x18\x0b \x01(\x0e\x32\x11.agi.v1.StalePlanB\x07\n\x05_modeB\n\n\x08_verbose\"5\n\rSnippetOrigin\x12\x0b\n\x03\x61pi\x18\x01 \x01(\t\x12\x17\n\x0fsettings_digest\x18\x02 \x01(\t\"\x1d\n\rGetRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"h\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03\x61pp\x18\x03 \x01(\t\x12!\n\x06states\x18\x04 \x03(\x0e\x32\x11.agi.v1.Run.State\"F\n\x10ListRunsResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.agi.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x18ListRunPartitionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x19ListRunPartitionsResponse\x12(\n\npartitions\x18\x01 \x03(\x0b\x32\x14.agi.v1.RunPartition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Y\n\x0fWatchRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x14\n\x07verbose\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_verbose\"o\n\x10WatchRunResponse\x12\x1f\n\x08snapshot\x18\x01 \x01(\x0b\x32\x0b.agi.v1.RunH\x00\x12\x1e\n\x05\x65vent\x18\x02 \x01(\x0b\x32\r.agi.v1.EventH\x00\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x42\x08\n\x06update\"y\n\x10\x43\x61ncelRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1a\n\rgrace_seconds\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x42\x10\n\x0e_grace_seconds\"/\n\x11ReadRunLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\"0\n\x12ReadRunLogResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x93\x02\n\x10PruneRunsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1f\n\x12older_than_seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04keep\x18\x03 \x01(\x05\x12&\n\x19\x65vents_older_than_seconds\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12(\n\x1brequests_older_than_seconds\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x15\n\x13_older_than_secondsB\x1c\n\x1a_events_older_than_secondsB\x1e\n\x1c_requests_older_than_seconds\"\xe6\x01\n\x07Pruning\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x04runs\x18\x02 \x03(\x0b\x32\x19.agi.v1.Pruning.PrunedRun\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x03\x12\x10\n\x08requests\x18\x04 \x01(\x03\x1a\x81\x01\n\tPrunedRun\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0c\n\x04kept\x18\x05 \x01(\t\x12\x0f\n\x07problem\x18\x06 \x01(\t*V\n\tStalePlan\x12\x1a\n\x16STALE_PLAN_UNSPECIFIED\x10\x00\x12\x16\n\x12STALE_PLAN_PROCEED\x10\x01\x12\x15\n\x11STALE_PLAN_REBASE\x10\x02\x32\xf9\x03\n\nRunService\x12\x30\n\x08StartRun\x12\x17.agi.v1.StartRunRequest\x1a\x0b.agi.v1.Run\x12,\n\x06GetRun\x12\x15.agi.v1.GetRunRequest\x1a\x0b.agi.v1.Run\x12=\n\x08ListRuns\x12\x17.agi.v1.ListRunsRequest\x1a\x18.agi.v1.ListRunsResponse\x12X\n\x11ListRunPartitions\x12 .agi.v1.ListRunPartitionsRequest\x1a!.agi.v1.ListRunPartitionsResponse\x12?\n\x08WatchRun\x12\x17.agi.v1.WatchRunRequest\x1a\x18.agi.v1.WatchRunResponse0\x01\x12\x32\n\tCancelRun\x12\x18.agi.v1.CancelRunRequest\x1a\x0b.agi.v1.Run\x12\x45\n\nReadRunLog\x12\x19.agi.v1.ReadRunLogRequest\x1a\x1a.agi.v1.ReadRunLogResponse0\x01\x12\x36\n\tPruneRuns\x12\x18.agi.v1.PruneRunsRequest\x1a\x0f.agi.v1.Pruningb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61gi_cluster/api/v1/runs.proto\x12\x06\x61gi.v1\x1a\x1f\x61gi_cluster/api/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x07\n\x03Run\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\x05\x12 \n\x05state\x18\x04 \x01(\x0e\x32\x11.agi.v1.Run.State\x12!\n\x06target\x18\x05 \x01(\x0e\x32\x11.agi.v1.Run.State\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x13\n\x0bplan_digest\x18\x07 \x01(\t\x12\x0f\n\x07release\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x08progress\x18\x0c \x01(\x0b\x32\x13.agi.v1.RunProgress\x12\x1c\n\x05\x65rror\x18\r \x01(\x0b\x32\r.agi.v1.Error\x12&\n\x06result\x18\x0e \x01(\x0b\x32\x16.google.protobuf.Value\x12\x1f\n\x05paths\x18\x0f \x01(\x0b\x32\x10.agi.v1.RunPaths\x12\x1e\n\x05slots\x18\x10 \x03(\x0b\x32\x0f.agi.v1.RunSlot\x12\x10\n\x08warnings\x18\x11 \x03(\t\x12\r\n\x05\x65poch\x18\x12 \x01(\x05\x12\x13\n\x0bwaiting_for\x18\x13 \x01(\t\x12%\n\x04\x61rgs\x18\x14 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x11\n\tinstalled\x18\x15 \x01(\t\x12\x0f\n\x07verbose\x18\x16 \x01(\x05\x12\x10\n\x08retry_of\x18\x17 \x01(\t\x12\"\n\x0brunner_lost\x18\x18 \x01(\x0b\x32\r.agi.v1.Cause\x12\x17\n\x0funcleared_hosts\x18\x19 \x03(\t\"\xd3\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x14\n\x10STATE_INSTALLING\x10\x02\x12\x12\n\x0eSTATE_PLANNING\x10\x03\x12\x12\n\x0eSTATE_STARTING\x10\x04\x12\x11\n\rSTATE_RUNNING\x10\x05\x12\x14\n\x10STATE_CANCELLING\x10\x06\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x07\x12\x10\n\x0cSTATE_FAILED\x10\x08\x12\x13\n\x0fSTATE_CANCELLED\x10\t\"~\n\x05\x43\x61use\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x16\n\texit_code\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x10\n\x08log_tail\x18\x05 \x01(\tB\x0c\n\n_exit_codeB\t\n\x07_signal\"{\n\x0bRunProgress\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x11\n\tsucceeded\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x13\n\x0bweight_done\x18\x05 \x01(\x01\x12\x14\n\x0cweight_total\x18\x06 \x01(\x01\"B\n\x08RunPaths\x12\x11\n\tpublished\x18\x01 \x01(\t\x12\x0c\n\x04kept\x18\x02 \x01(\t\x12\x15\n\rrun_directory\x18\x03 \x01(\t\"\xa1\x01\n\x07RunSlot\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\r\n\x05\x63ores\x18\x03 \x01(\x05\x12\x12\n\npartitions\x18\x04 \x01(\x05\x12\x14\n\x0c\x62usy_seconds\x18\x05 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x06 \x01(\x01\x12\x0e\n\x06weight\x18\x07 \x01(\x01\x12\x1b\n\x04lost\x18\x08 \x01(\x0b\x32\r.agi.v1.Cause\"\xf3\x03\n\x0cRunPartition\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12)\n\x05state\x18\x04 \x01(\x0e\x32\x1a.agi.v1.RunPartition.State\x12\x0c\n\x04slot\x18\x05 \x01(\x05\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12\x0f\n\x07seconds\x18\x07 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x08 \x01(\x01\x12\x1c\n\x05\x65rror\x18\t \x01(\x0b\x32\r.agi.v1.Error\x12\x11\n\ttraceback\x18\n \x01(\t\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rmoved_because\x18\x0c \x01(\t\x12\x1c\n\x05\x63\x61use\x18\r \x01(\x0b\x32\r.agi.v1.Cause\x12\x17\n\x0f\x65xecutor_deaths\x18\x0e \x01(\x05\x12\x13\n\x0bquarantined\x18\x0f \x01(\x08\x12\x16\n\x0einherited_from\x18\x10 \x01(\t\"k\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"\x82\x04\n\x0fStartRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12\x11\n\x04mode\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12$\n\tselection\x18\x04 \x01(\x0b\x32\x11.agi.v1.Selection\x12%\n\x04\x61rgs\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x12\n\nno_install\x18\x07 \x01(\x08\x12&\n\x07snippet\x18\x08 \x01(\x0b\x32\x15.agi.v1.SnippetOrigin\x12\x14\n\x07verbose\x18\t \x01(\x05H\x01\x88\x01\x01\x12\x15\n\rvalidate_only\x18\n \x01(\x08\x12%\n\nstale_plan\x18\x0b \x01(\x0e\x32\x11.agi.v1.StalePlan\x12&\n\x19partition_timeout_seconds\x18\x0c \x01(\x01H\x02\x88\x01\x01\x12 \n\x13run_timeout_seconds\x18\r \x01(\x01H\x03\x88\x01\x01\x12\x19\n\x0cmax_attempts\x18\x0e \x01(\x05H\x04\x88\x01\x01\x12\x0f\n\x07release\x18\x0f \x01(\tB\x07\n\x05_modeB\n\n\x08_verboseB\x1c\n\x1a_partition_timeout_secondsB\x16\n\x14_run_timeout_secondsB\x0f\n\r_max_attempts\"5\n\rSnippetOrigin\x12\x0b\n\x03\x61pi\x18\x01 \x01(\t\x12\x17\n\x0fsettings_digest\x18\x02 \x01(\t\"\x1d\n\rGetRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"h\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03\x61pp\x18\x03 \x01(\t\x12!\n\x06states\x18\x04 \x03(\x0e\x32\x11.agi.v1.Run.State\"F\n\x10ListRunsResponse\x12\x19\n\x04runs\x18\x01 \x03(\x0b\x32\x0b.agi.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x18ListRunPartitionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x19ListRunPartitionsResponse\x12(\n\npartitions\x18\x01 \x03(\x0b\x32\x14.agi.v1.RunPartition\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Y\n\x0fWatchRunRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x14\n\x07verbose\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_verbose\"o\n\x10WatchRunResponse\x12\x1f\n\x08snapshot\x18\x01 \x01(\x0b\x32\x0b.agi.v1.RunH\x00\x12\x1e\n\x05\x65vent\x18\x02 \x01(\x0b\x32\r.agi.v1.EventH\x00\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x42\x08\n\x06update\"y\n\x10\x43\x61ncelRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1a\n\rgrace_seconds\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x42\x10\n\x0e_grace_seconds\"c\n\x0fRetryRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x17\n\x0f\x63urrent_sources\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"/\n\x11ReadRunLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\"0\n\x12ReadRunLogResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x93\x02\n\x10PruneRunsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1f\n\x12older_than_seconds\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04keep\x18\x03 \x01(\x05\x12&\n\x19\x65vents_older_than_seconds\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12(\n\x1brequests_older_than_seconds\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x15\n\x13_older_than_secondsB\x1c\n\x1a_events_older_than_secondsB\x1e\n\x1c_requests_older_than_seconds\"\xe6\x01\n\x07Pruning\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x04runs\x18\x02 \x03(\x0b\x32\x19.agi.v1.Pruning.PrunedRun\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x03\x12\x10\n\x08requests\x18\x04 \x01(\x03\x1a\x81\x01\n\tPrunedRun\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0b\n\x03\x61pp\x18\x02 \x01(\t\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0c\n\x04kept\x18\x05 \x01(\t\x12\x0f\n\x07problem\x18\x06 \x01(\t*V\n\tStalePlan\x12\x1a\n\x16STALE_PLAN_UNSPECIFIED\x10\x00\x12\x16\n\x12STALE_PLAN_PROCEED\x10\x01\x12\x15\n\x11STALE_PLAN_REBASE\x10\x02\x32\xab\x04\n\nRunService\x12\x30\n\x08StartRun\x12\x17.agi.v1.StartRunRequest\x1a\x0b.agi.v1.Run\x12,\n\x06GetRun\x12\x15.agi.v1.GetRunRequest\x1a\x0b.agi.v1.Run\x12=\n\x08ListRuns\x12\x17.agi.v1.ListRunsRequest\x1a\x18.agi.v1.ListRunsResponse\x12X\n\x11ListRunPartitions\x12 .agi.v1.ListRunPartitionsRequest\x1a!.agi.v1.ListRunPartitionsResponse\x12?\n\x08WatchRun\x12\x17.agi.v1.WatchRunRequest\x1a\x18.agi.v1.WatchRunResponse0\x01\x12\x32\n\tCancelRun\x12\x18.agi.v1.CancelRunRequest\x1a\x0b.agi.v1.Run\x12\x30\n\x08RetryRun\x12\x17.agi.v1.RetryRunRequest\x1a\x0b.agi.v1.Run\x12\x45\n\nReadRunLog\x12\x19.agi.v1.ReadRunLogRequest\x1a\x1a.agi.v1.ReadRunLogResponse0\x01\x12\x36\n\tPruneRuns\x12\x18.agi.v1.PruneRunsRequest\x1a\x0f.agi.v1.Pruningb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agi_cluster.api.v1.runs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STALEPLAN']._serialized_start=3405
-  _globals['_STALEPLAN']._serialized_end=3491
+  _globals['_STALEPLAN']._serialized_start=4031
+  _globals['_STALEPLAN']._serialized_end=4117
   _globals['_RUN']._serialized_start=138
-  _globals['_RUN']._serialized_end=965
-  _globals['_RUN_STATE']._serialized_start=754
-  _globals['_RUN_STATE']._serialized_end=965
-  _globals['_RUNPROGRESS']._serialized_start=967
-  _globals['_RUNPROGRESS']._serialized_end=1090
-  _globals['_RUNPATHS']._serialized_start=1092
-  _globals['_RUNPATHS']._serialized_end=1158
-  _globals['_RUNSLOT']._serialized_start=1161
-  _globals['_RUNSLOT']._serialized_end=1293
-  _globals['_RUNPARTITION']._serialized_start=1296
-  _globals['_RUNPARTITION']._serialized_end=1695
-  _globals['_RUNPARTITION_STATE']._serialized_start=1588
-  _globals['_RUNPARTITION_STATE']._serialized_end=1695
-  _globals['_STARTRUNREQUEST']._serialized_start=1698
-  _globals['_STARTRUNREQUEST']._serialized_end=2023
-  _globals['_SNIPPETORIGIN']._serialized_start=2025
-  _globals['_SNIPPETORIGIN']._serialized_end=2078
-  _globals['_GETRUNREQUEST']._serialized_start=2080
-  _globals['_GETRUNREQUEST']._serialized_end=2109
-  _globals['_LISTRUNSREQUEST']._serialized_start=2111
-  _globals['_LISTRUNSREQUEST']._serialized_end=2215
-  _globals['_LISTRUNSRESPONSE']._serialized_start=2217
-  _globals['_LISTRUNSRESPONSE']._serialized_end=2287
-  _globals['_LISTRUNPARTITIONSREQUEST']._serialized_start=2289
-  _globals['_LISTRUNPARTITIONSREQUEST']._serialized_end=2370
-  _globals['_LISTRUNPARTITIONSRESPONSE']._serialized_start=2372
-  _globals['_LISTRUNPARTITIONSRESPONSE']._serialized_end=2466
-  _globals['_WATCHRUNREQUEST']._serialized_start=2468
-  _globals['_WATCHRUNREQUEST']._serialized_end=2557
-  _globals['_WATCHRUNRESPONSE']._serialized_start=2559
-  _globals['_WATCHRUNRESPONSE']._serialized_end=2670
-  _globals['_CANCELRUNREQUEST']._serialized_start=2672
-  _globals['_CANCELRUNREQUEST']._serialized_end=2793
-  _globals['_READRUNLOGREQUEST']._serialized_start=2795
-  _globals['_READRUNLOGREQUEST']._serialized_end=2842
-  _globals['_READRUNLOGRESPONSE']._serialized_start=2844
-  _globals['_READRUNLOGRESPONSE']._serialized_end=2892
-  _globals['_PRUNERUNSREQUEST']._serialized_start=2895
-  _globals['_PRUNERUNSREQUEST']._serialized_end=3170
-  _globals['_PRUNING']._serialized_start=3173
-  _globals['_PRUNING']._serialized_end=3403
-  _globals['_PRUNING_PRUNEDRUN']._serialized_start=3274
-  _globals['_PRUNING_PRUNEDRUN']._serialized_end=3403
-  _globals['_RUNSERVICE']._serialized_start=3494
-  _globals['_RUNSERVICE']._serialized_end=3999
+  _globals['_RUN']._serialized_end=1044
+  _globals['_RUN_STATE']._serialized_start=833
+  _globals['_RUN_STATE']._serialized_end=1044
+  _globals['_CAUSE']._serialized_start=1046
+  _globals['_CAUSE']._serialized_end=1172
+  _globals['_RUNPROGRESS']._serialized_start=1174
+  _globals['_RUNPROGRESS']._serialized_end=1297
+  _globals['_RUNPATHS']._serialized_start=1299
+  _globals['_RUNPATHS']._serialized_end=1365
+  _globals['_RUNSLOT']._serialized_start=1368
+  _globals['_RUNSLOT']._serialized_end=1529
+  _globals['_RUNPARTITION']._serialized_start=1532
+  _globals['_RUNPARTITION']._serialized_end=2031
+  _globals['_RUNPARTITION_STATE']._serialized_start=1924
+  _globals['_RUNPARTITION_STATE']._serialized_end=2031
+  _globals['_STARTRUNREQUEST']._serialized_start=2034
+  _globals['_STARTRUNREQUEST']._serialized_end=2548
+  _globals['_SNIPPETORIGIN']._serialized_start=2550
+  _globals['_SNIPPETORIGIN']._serialized_end=2603
+  _globals['_GETRUNREQUEST']._serialized_start=2605
+  _globals['_GETRUNREQUEST']._serialized_end=2634
+  _globals['_LISTRUNSREQUEST']._serialized_start=2636
+  _globals['_LISTRUNSREQUEST']._serialized_end=2740
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2742
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2812
+  _globals['_LISTRUNPARTITIONSREQUEST']._serialized_start=2814
+  _globals['_LISTRUNPARTITIONSREQUEST']._serialized_end=2895
+  _globals['_LISTRUNPARTITIONSRESPONSE']._serialized_start=2897
+  _globals['_LISTRUNPARTITIONSRESPONSE']._serialized_end=2991
+  _globals['_WATCHRUNREQUEST']._serialized_start=2993
+  _globals['_WATCHRUNREQUEST']._serialized_end=3082
+  _globals['_WATCHRUNRESPONSE']._serialized_start=3084
+  _globals['_WATCHRUNRESPONSE']._serialized_end=3195
+  _globals['_CANCELRUNREQUEST']._serialized_start=3197
+  _globals['_CANCELRUNREQUEST']._serialized_end=3318
+  _globals['_RETRYRUNREQUEST']._serialized_start=3320
+  _globals['_RETRYRUNREQUEST']._serialized_end=3419
+  _globals['_READRUNLOGREQUEST']._serialized_start=3421
+  _globals['_READRUNLOGREQUEST']._serialized_end=3468
+  _globals['_READRUNLOGRESPONSE']._serialized_start=3470
+  _globals['_READRUNLOGRESPONSE']._serialized_end=3518
+  _globals['_PRUNERUNSREQUEST']._serialized_start=3521
+  _globals['_PRUNERUNSREQUEST']._serialized_end=3796
+  _globals['_PRUNING']._serialized_start=3799
+  _globals['_PRUNING']._serialized_end=4029
+  _globals['_PRUNING_PRUNEDRUN']._serialized_start=3900
+  _globals['_PRUNING_PRUNEDRUN']._serialized_end=4029
+  _globals['_RUNSERVICE']._serialized_start=4120
+  _globals['_RUNSERVICE']._serialized_end=4675
 # @@protoc_insertion_point(module_scope)

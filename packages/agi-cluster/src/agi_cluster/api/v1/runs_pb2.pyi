@@ -125,6 +125,9 @@ class Run(google.protobuf.message.Message):
     ARGS_FIELD_NUMBER: builtins.int
     INSTALLED_FIELD_NUMBER: builtins.int
     VERBOSE_FIELD_NUMBER: builtins.int
+    RETRY_OF_FIELD_NUMBER: builtins.int
+    RUNNER_LOST_FIELD_NUMBER: builtins.int
+    UNCLEARED_HOSTS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The resource name: runs/{id}."""
     app: builtins.str
@@ -149,6 +152,8 @@ class Run(google.protobuf.message.Message):
     """What was installed before it could run; empty when nothing had to be."""
     verbose: builtins.int
     """How much is logged and streamed, 0 to 3."""
+    retry_of: builtins.str
+    """The run whose unfinished part this one does: runs/{id}; empty: it retries no other."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was accepted."""
@@ -189,6 +194,14 @@ class Run(google.protobuf.message.Message):
     def args(self) -> google.protobuf.struct_pb2.Struct:
         """The arguments of the app."""
 
+    @property
+    def runner_lost(self) -> Global___Cause:
+        """How its runner last ended before its time; unset: it never did."""
+
+    @property
+    def uncleared_hosts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Hosts that did not answer when the run ended, and are cleared up when they do."""
+
     def __init__(
         self,
         *,
@@ -214,11 +227,56 @@ class Run(google.protobuf.message.Message):
         args: google.protobuf.struct_pb2.Struct | None = ...,
         installed: builtins.str = ...,
         verbose: builtins.int = ...,
+        retry_of: builtins.str = ...,
+        runner_lost: Global___Cause | None = ...,
+        uncleared_hosts: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["args", b"args", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "paths", b"paths", "progress", b"progress", "result", b"result", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "create_time", b"create_time", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "installed", b"installed", "mode", b"mode", "name", b"name", "paths", b"paths", "plan", b"plan", "plan_digest", b"plan_digest", "progress", b"progress", "release", b"release", "result", b"result", "slots", b"slots", "start_time", b"start_time", "state", b"state", "target", b"target", "verbose", b"verbose", "waiting_for", b"waiting_for", "warnings", b"warnings"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["args", b"args", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "paths", b"paths", "progress", b"progress", "result", b"result", "runner_lost", b"runner_lost", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "create_time", b"create_time", "end_time", b"end_time", "epoch", b"epoch", "error", b"error", "installed", b"installed", "mode", b"mode", "name", b"name", "paths", b"paths", "plan", b"plan", "plan_digest", b"plan_digest", "progress", b"progress", "release", b"release", "result", b"result", "retry_of", b"retry_of", "runner_lost", b"runner_lost", "slots", b"slots", "start_time", b"start_time", "state", b"state", "target", b"target", "uncleared_hosts", b"uncleared_hosts", "verbose", b"verbose", "waiting_for", b"waiting_for", "warnings", b"warnings"]) -> None: ...
 
 Global___Run: typing_extensions.TypeAlias = Run
+
+@typing.final
+class Cause(google.protobuf.message.Message):
+    """Why a partition failed, or why an executor, a worker or a runner ended."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    EXIT_CODE_FIELD_NUMBER: builtins.int
+    SIGNAL_FIELD_NUMBER: builtins.int
+    LOG_TAIL_FIELD_NUMBER: builtins.int
+    kind: builtins.str
+    """What kind of end it was: exception, exit, signal, oom, timeout, import, not_json, too_large,
+    no_room, killed, lost, disconnected, lease_expired, fenced, host_unreachable, drained. More may
+    follow.
+    """
+    message: builtins.str
+    """The cause in words."""
+    exit_code: builtins.int
+    """The exit code of the process, where it left on its own."""
+    signal: builtins.int
+    """The number of the signal that ended the process."""
+    log_tail: builtins.str
+    """The last lines that the process printed."""
+    def __init__(
+        self,
+        *,
+        kind: builtins.str = ...,
+        message: builtins.str = ...,
+        exit_code: builtins.int | None = ...,
+        signal: builtins.int | None = ...,
+        log_tail: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "signal", b"signal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_exit_code", b"_exit_code", "_signal", b"_signal", "exit_code", b"exit_code", "kind", b"kind", "log_tail", b"log_tail", "message", b"message", "signal", b"signal"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_exit_code", b"_exit_code"]) -> typing.Literal["exit_code"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_signal", b"_signal"]) -> typing.Literal["signal"] | None: ...
+
+Global___Cause: typing_extensions.TypeAlias = Cause
 
 @typing.final
 class RunProgress(google.protobuf.message.Message):
@@ -297,6 +355,7 @@ class RunSlot(google.protobuf.message.Message):
     BUSY_SECONDS_FIELD_NUMBER: builtins.int
     CPU_SECONDS_FIELD_NUMBER: builtins.int
     WEIGHT_FIELD_NUMBER: builtins.int
+    LOST_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its number in the plan."""
     host: builtins.str
@@ -311,6 +370,10 @@ class RunSlot(google.protobuf.message.Message):
     """The processor seconds of its partitions, summed."""
     weight: builtins.float
     """The weight of the partitions that it finished."""
+    @property
+    def lost(self) -> Global___Cause:
+        """Why the slot was last without its worker; unset: it never was."""
+
     def __init__(
         self,
         *,
@@ -321,8 +384,10 @@ class RunSlot(google.protobuf.message.Message):
         busy_seconds: builtins.float = ...,
         cpu_seconds: builtins.float = ...,
         weight: builtins.float = ...,
+        lost: Global___Cause | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["busy_seconds", b"busy_seconds", "cores", b"cores", "cpu_seconds", b"cpu_seconds", "host", b"host", "index", b"index", "partitions", b"partitions", "weight", b"weight"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["lost", b"lost"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["busy_seconds", b"busy_seconds", "cores", b"cores", "cpu_seconds", b"cpu_seconds", "host", b"host", "index", b"index", "lost", b"lost", "partitions", b"partitions", "weight", b"weight"]) -> None: ...
 
 Global___RunSlot: typing_extensions.TypeAlias = RunSlot
 
@@ -375,6 +440,10 @@ class RunPartition(google.protobuf.message.Message):
     TRACEBACK_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
     MOVED_BECAUSE_FIELD_NUMBER: builtins.int
+    CAUSE_FIELD_NUMBER: builtins.int
+    EXECUTOR_DEATHS_FIELD_NUMBER: builtins.int
+    QUARANTINED_FIELD_NUMBER: builtins.int
+    INHERITED_FROM_FIELD_NUMBER: builtins.int
     id: builtins.str
     """The id that the app gave it."""
     label: builtins.str
@@ -395,6 +464,12 @@ class RunPartition(google.protobuf.message.Message):
     """The traceback of the app, where there is one."""
     moved_because: builtins.str
     """Why it is not on the slot that the plan names; empty where it is."""
+    executor_deaths: builtins.int
+    """How many executors died at it."""
+    quarantined: builtins.bool
+    """It is attempted no more, because its executors died."""
+    inherited_from: builtins.str
+    """The run that did it, whose result was taken over: runs/{id}; empty: this one."""
     @property
     def error(self) -> agi_cluster.api.v1.common_pb2.Error:
         """Why it failed."""
@@ -402,6 +477,10 @@ class RunPartition(google.protobuf.message.Message):
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the accepted or latest attempt began."""
+
+    @property
+    def cause(self) -> Global___Cause:
+        """Why the latest attempt failed; unset: none did."""
 
     def __init__(
         self,
@@ -418,9 +497,13 @@ class RunPartition(google.protobuf.message.Message):
         traceback: builtins.str = ...,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         moved_because: builtins.str = ...,
+        cause: Global___Cause | None = ...,
+        executor_deaths: builtins.int = ...,
+        quarantined: builtins.bool = ...,
+        inherited_from: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["error", b"error", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "cpu_seconds", b"cpu_seconds", "error", b"error", "id", b"id", "label", b"label", "moved_because", b"moved_because", "seconds", b"seconds", "slot", b"slot", "start_time", b"start_time", "state", b"state", "traceback", b"traceback", "weight", b"weight"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["cause", b"cause", "error", b"error", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempts", b"attempts", "cause", b"cause", "cpu_seconds", b"cpu_seconds", "error", b"error", "executor_deaths", b"executor_deaths", "id", b"id", "inherited_from", b"inherited_from", "label", b"label", "moved_because", b"moved_because", "quarantined", b"quarantined", "seconds", b"seconds", "slot", b"slot", "start_time", b"start_time", "state", b"state", "traceback", b"traceback", "weight", b"weight"]) -> None: ...
 
 Global___RunPartition: typing_extensions.TypeAlias = RunPartition
 
@@ -441,6 +524,10 @@ class StartRunRequest(google.protobuf.message.Message):
     VERBOSE_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
     STALE_PLAN_FIELD_NUMBER: builtins.int
+    PARTITION_TIMEOUT_SECONDS_FIELD_NUMBER: builtins.int
+    RUN_TIMEOUT_SECONDS_FIELD_NUMBER: builtins.int
+    MAX_ATTEMPTS_FIELD_NUMBER: builtins.int
+    RELEASE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """A UUID; a repeat with the same id gives the first's answer."""
     app: builtins.str
@@ -459,6 +546,14 @@ class StartRunRequest(google.protobuf.message.Message):
     """What to do where something has changed since the plan was made. What the call itself leaves open
     is as it was for the plan.
     """
+    partition_timeout_seconds: builtins.float
+    """Seconds that one partition may take; absent: as in the settings. 0: no limit."""
+    run_timeout_seconds: builtins.float
+    """Seconds that the whole run may take; absent: as in the settings."""
+    max_attempts: builtins.int
+    """How often a partition whose executor dies is attempted; absent: as in the settings."""
+    release: builtins.str
+    """The digest of an earlier release, or its beginning, to run; empty: that of the current sources."""
     @property
     def selection(self) -> agi_cluster.api.v1.common_pb2.Selection:
         """The hosts; what is left out comes from the settings."""
@@ -485,11 +580,21 @@ class StartRunRequest(google.protobuf.message.Message):
         verbose: builtins.int | None = ...,
         validate_only: builtins.bool = ...,
         stale_plan: Global___StalePlan.ValueType = ...,
+        partition_timeout_seconds: builtins.float | None = ...,
+        run_timeout_seconds: builtins.float | None = ...,
+        max_attempts: builtins.int | None = ...,
+        release: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "args", b"args", "mode", b"mode", "selection", b"selection", "snippet", b"snippet", "verbose", b"verbose"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_mode", b"_mode", "_verbose", b"_verbose", "app", b"app", "args", b"args", "mode", b"mode", "no_install", b"no_install", "plan", b"plan", "request_id", b"request_id", "selection", b"selection", "snippet", b"snippet", "stale_plan", b"stale_plan", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "partition_timeout_seconds", b"partition_timeout_seconds", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "verbose", b"verbose"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_max_attempts", b"_max_attempts", "_mode", b"_mode", "_partition_timeout_seconds", b"_partition_timeout_seconds", "_run_timeout_seconds", b"_run_timeout_seconds", "_verbose", b"_verbose", "app", b"app", "args", b"args", "max_attempts", b"max_attempts", "mode", b"mode", "no_install", b"no_install", "partition_timeout_seconds", b"partition_timeout_seconds", "plan", b"plan", "release", b"release", "request_id", b"request_id", "run_timeout_seconds", b"run_timeout_seconds", "selection", b"selection", "snippet", b"snippet", "stale_plan", b"stale_plan", "validate_only", b"validate_only", "verbose", b"verbose"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_attempts", b"_max_attempts"]) -> typing.Literal["max_attempts"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_mode", b"_mode"]) -> typing.Literal["mode"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_partition_timeout_seconds", b"_partition_timeout_seconds"]) -> typing.Literal["partition_timeout_seconds"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_run_timeout_seconds", b"_run_timeout_seconds"]) -> typing.Literal["run_timeout_seconds"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_verbose", b"_verbose"]) -> typing.Literal["verbose"] | None: ...
 
@@ -734,6 +839,36 @@ class CancelRunRequest(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_grace_seconds", b"_grace_seconds"]) -> typing.Literal["grace_seconds"] | None: ...
 
 Global___CancelRunRequest: typing_extensions.TypeAlias = CancelRunRequest
+
+@typing.final
+class RetryRunRequest(google.protobuf.message.Message):
+    """Asks for a new run of what one did not do."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    CURRENT_SOURCES_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """A UUID; a repeat with the same id gives the first's answer."""
+    name: builtins.str
+    """runs/{id}: failed or cancelled."""
+    current_sources: builtins.bool
+    """Go on with the sources as they are now, although they changed since."""
+    validate_only: builtins.bool
+    """Only check."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        name: builtins.str = ...,
+        current_sources: builtins.bool = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["current_sources", b"current_sources", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+Global___RetryRunRequest: typing_extensions.TypeAlias = RetryRunRequest
 
 @typing.final
 class ReadRunLogRequest(google.protobuf.message.Message):

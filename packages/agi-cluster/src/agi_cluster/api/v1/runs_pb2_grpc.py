@@ -65,6 +65,11 @@ class RunServiceStub(object):
                 request_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.CancelRunRequest.SerializeToString,
                 response_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.Run.FromString,
                 _registered_method=True)
+        self.RetryRun = channel.unary_unary(
+                '/agi.v1.RunService/RetryRun',
+                request_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.RetryRunRequest.SerializeToString,
+                response_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.Run.FromString,
+                _registered_method=True)
         self.ReadRunLog = channel.unary_stream(
                 '/agi.v1.RunService/ReadRunLog',
                 request_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.ReadRunLogRequest.SerializeToString,
@@ -84,7 +89,7 @@ class RunServiceServicer(object):
     def StartRun(self, request, context):
         """Accepts a run and returns it at once. Once it returns, no crash loses the run.
         Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE, MODE_NOT_RUNNABLE,
-        SELECTION_INVALID. The run itself ends with NOT_INSTALLED where no_install forbids an install.
+        SELECTION_INVALID, RELEASE_NOT_FOUND. The run itself ends with NOT_INSTALLED where no_install forbids an install.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +127,16 @@ class RunServiceServicer(object):
     def CancelRun(self, request, context):
         """Asks a run to stop: first gently, then, after the grace period, by killing its processes.
         A settled run stays as it is. Errors: RUN_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryRun(self, request, context):
+        """Accepts a new run of what a settled run did not do: the same plan, arguments and hosts. What
+        succeeded there is taken over, after a look at its digest, so that the new run reduces and
+        publishes the whole. It serves runs that failed, were cancelled, or lost their runner.
+        Errors: RUN_NOT_FOUND, RETRY_REFUSED, and those of hosts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,6 +189,11 @@ def add_RunServiceServicer_to_server(servicer, server):
             'CancelRun': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelRun,
                     request_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.CancelRunRequest.FromString,
+                    response_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.Run.SerializeToString,
+            ),
+            'RetryRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryRun,
+                    request_deserializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.RetryRunRequest.FromString,
                     response_serializer=agi__cluster_dot_api_dot_v1_dot_runs__pb2.Run.SerializeToString,
             ),
             'ReadRunLog': grpc.unary_stream_rpc_method_handler(
@@ -349,6 +369,33 @@ class RunService(object):
             target,
             '/agi.v1.RunService/CancelRun',
             agi__cluster_dot_api_dot_v1_dot_runs__pb2.CancelRunRequest.SerializeToString,
+            agi__cluster_dot_api_dot_v1_dot_runs__pb2.Run.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agi.v1.RunService/RetryRun',
+            agi__cluster_dot_api_dot_v1_dot_runs__pb2.RetryRunRequest.SerializeToString,
             agi__cluster_dot_api_dot_v1_dot_runs__pb2.Run.FromString,
             options,
             channel_credentials,

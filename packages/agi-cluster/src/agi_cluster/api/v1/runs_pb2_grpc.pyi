@@ -121,6 +121,22 @@ _RunServiceCancelRunType = typing_extensions.TypeVar(
     ],
 )
 
+_RunServiceRetryRunType = typing_extensions.TypeVar(
+    '_RunServiceRetryRunType',
+    grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
+)
+
 _RunServiceReadRunLogType = typing_extensions.TypeVar(
     '_RunServiceReadRunLogType',
     grpc.UnaryStreamMultiCallable[
@@ -153,7 +169,7 @@ _RunServicePruneRunsType = typing_extensions.TypeVar(
     ],
 )
 
-class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunType, _RunServiceListRunsType, _RunServiceListRunPartitionsType, _RunServiceWatchRunType, _RunServiceCancelRunType, _RunServiceReadRunLogType, _RunServicePruneRunsType]):
+class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunType, _RunServiceListRunsType, _RunServiceListRunPartitionsType, _RunServiceWatchRunType, _RunServiceCancelRunType, _RunServiceRetryRunType, _RunServiceReadRunLogType, _RunServicePruneRunsType]):
     """Runs: the execution of exactly one plan revision, in one mode, on one release."""
 
     @typing.overload
@@ -180,6 +196,10 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
         ],
         grpc.UnaryUnaryMultiCallable[
             agi_cluster.api.v1.runs_pb2.CancelRunRequest,
+            agi_cluster.api.v1.runs_pb2.Run,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.runs_pb2.RetryRunRequest,
             agi_cluster.api.v1.runs_pb2.Run,
         ],
         grpc.UnaryStreamMultiCallable[
@@ -218,6 +238,10 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
             agi_cluster.api.v1.runs_pb2.CancelRunRequest,
             agi_cluster.api.v1.runs_pb2.Run,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+            agi_cluster.api.v1.runs_pb2.Run,
+        ],
         grpc.aio.UnaryStreamMultiCallable[
             agi_cluster.api.v1.runs_pb2.ReadRunLogRequest,
             agi_cluster.api.v1.runs_pb2.ReadRunLogResponse,
@@ -231,7 +255,7 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
     StartRun: _RunServiceStartRunType
     """Accepts a run and returns it at once. Once it returns, no crash loses the run.
     Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE, MODE_NOT_RUNNABLE,
-    SELECTION_INVALID. The run itself ends with NOT_INSTALLED where no_install forbids an install.
+    SELECTION_INVALID, RELEASE_NOT_FOUND. The run itself ends with NOT_INSTALLED where no_install forbids an install.
     """
 
     GetRun: _RunServiceGetRunType
@@ -251,6 +275,13 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
     CancelRun: _RunServiceCancelRunType
     """Asks a run to stop: first gently, then, after the grace period, by killing its processes.
     A settled run stays as it is. Errors: RUN_NOT_FOUND.
+    """
+
+    RetryRun: _RunServiceRetryRunType
+    """Accepts a new run of what a settled run did not do: the same plan, arguments and hosts. What
+    succeeded there is taken over, after a look at its digest, so that the new run reduces and
+    publishes the whole. It serves runs that failed, were cancelled, or lost their runner.
+    Errors: RUN_NOT_FOUND, RETRY_REFUSED, and those of hosts.
     """
 
     ReadRunLog: _RunServiceReadRunLogType
@@ -287,6 +318,10 @@ RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
         agi_cluster.api.v1.runs_pb2.CancelRunRequest,
         agi_cluster.api.v1.runs_pb2.Run,
     ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        agi_cluster.api.v1.runs_pb2.Run,
+    ],
     grpc.aio.UnaryStreamMultiCallable[
         agi_cluster.api.v1.runs_pb2.ReadRunLogRequest,
         agi_cluster.api.v1.runs_pb2.ReadRunLogResponse,
@@ -308,7 +343,7 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Run, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Run]]:
         """Accepts a run and returns it at once. Once it returns, no crash loses the run.
         Errors: those of settings and apps, PLAN_NOT_FOUND, PLAN_STALE, MODE_NOT_RUNNABLE,
-        SELECTION_INVALID. The run itself ends with NOT_INSTALLED where no_install forbids an install.
+        SELECTION_INVALID, RELEASE_NOT_FOUND. The run itself ends with NOT_INSTALLED where no_install forbids an install.
         """
 
     @abc.abstractmethod
@@ -353,6 +388,18 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Run, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Run]]:
         """Asks a run to stop: first gently, then, after the grace period, by killing its processes.
         A settled run stays as it is. Errors: RUN_NOT_FOUND.
+        """
+
+    @abc.abstractmethod
+    def RetryRun(
+        self,
+        request: agi_cluster.api.v1.runs_pb2.RetryRunRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Run, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Run]]:
+        """Accepts a new run of what a settled run did not do: the same plan, arguments and hosts. What
+        succeeded there is taken over, after a look at its digest, so that the new run reduces and
+        publishes the whole. It serves runs that failed, were cancelled, or lost their runner.
+        Errors: RUN_NOT_FOUND, RETRY_REFUSED, and those of hosts.
         """
 
     @abc.abstractmethod

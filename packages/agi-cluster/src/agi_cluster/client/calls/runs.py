@@ -108,6 +108,29 @@ def cancel_run(
     )
 
 
+def retry_run(
+    name: str,
+    *,
+    current_sources: bool = False,
+    request_id: str = "",
+    validate_only: bool = False,
+) -> Call[Run]:
+    """Have a new run accepted that does what a settled one did not."""
+    request = checked(pb.RetryRunRequest)(
+        request_id=new_request_id(request_id),
+        name=resource_name("runs", name),
+        current_sources=current_sources,
+        validate_only=validate_only,
+    )
+    return Call(
+        stub=RunServiceStub,
+        rpc="RetryRun",
+        request=request,
+        parse=run_from_wire,
+        pace=Pace.CHANGE,
+    )
+
+
 def prune_runs(
     policy: PrunePolicy, *, request_id: str = "", validate_only: bool = False
 ) -> Call[Pruning]:

@@ -14,7 +14,10 @@ SHARE = HostProgram((f"{_INSTALL}.talk", f"{__name__}.patience", f"{__name__}.sh
 
 SURVEY = HostProgram(
     (
-        *(f"{_INSTALL}.{name}" for name in ("talk", "files", "command", "facts")),
+        *(
+            f"{_INSTALL}.{name}"
+            for name in ("talk", "files", "process_activity", "command", "facts")
+        ),
         f"{__name__}.patience",
         f"{__name__}.survey",
     )

@@ -50,9 +50,10 @@ class Draft:
 
     def __init__(self, root: str, request: Mapping[str, Any], path: str) -> None:
         self._root, self._request, self._path = root, request, path
+        self._idle_s = request["idle_s"]
         self._uv = find_uv(request["uv"])
         if not self._uv:
-            raise Fault("BUILD_FAILED", "there is no uv on this host", "PATH")
+            raise Fault("UV_MISSING", "it has no uv")
         self._python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
         self._env = {
             "UV_CACHE_DIR": root + "/uv-cache",
@@ -72,14 +73,14 @@ class Draft:
     def venv(self) -> None:
         """An empty environment of the host's own Python."""
         argv = ["venv", "--quiet", "--relocatable", "--python", self._python, self._path]
-        run([self._uv, *argv], self._env, "uv venv")
+        run([self._uv, *argv], self._env, "uv venv", idle_s=self._idle_s)
 
     def install(self) -> None:
         """The wheels, from the host's own store, in it."""
         wheels = [wheel_path(self._root, wheel) for wheel in self._request["wheels"]]
         options = ["--offline", "--no-index", "--no-deps", "--link-mode", LINK_MODE, "--quiet"]
         argv = ["pip", "install", *options, "--python", self._path + "/bin/python", *wheels]
-        run([self._uv, *argv], self._env, "uv pip install")
+        run([self._uv, *argv], self._env, "uv pip install", idle_s=self._idle_s)
 
     def bytecode(self) -> None:
         """Compiled modules, so that no run pays for compiling."""
@@ -103,7 +104,7 @@ class Draft:
         list_files(self._path)
         wanted = ("build", "release", "wheels", "platform", "verify")
         manifest = {name: self._request[name] for name in wanted}
-        manifest.update(schema="agi.build.v1", made=time.time())
+        manifest.update(schema="agi.build.v1", made=time.time(), kind=self._request["kind"])
         write_file(self._path + "/manifest.json", json.dumps(manifest, indent=1))
         sync_folder(self._path)
 

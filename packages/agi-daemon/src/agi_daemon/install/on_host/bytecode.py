@@ -4,7 +4,7 @@ It is made with unchecked hashes: a build never changes, so an import need not l
 """
 
 # pathlib would add a third to the time that a check takes; these paths are all below our root.
-# ruff: noqa: PTH103, PTH120, PTH123, PTH208
+# ruff: noqa: PTH103, PTH118, PTH120, PTH123, PTH208
 from __future__ import annotations
 
 import os
@@ -28,10 +28,10 @@ def add_bytecode(python: str, builds: str, site: str, request: Mapping[str, Any]
     known = set(_recorded(site, shared)) if kin else set()
     todo = [
         name
-        for name in _modules(site)
+        for name in _lacking(site)
         if name not in known or not _borrow(f"{kin}/lib/{relative}", site, name)
     ]
-    _compile(python, [f"{site}/{name}" for name in todo])
+    _compile(python, [f"{site}/{name}" for name in todo], request["idle_s"])
 
 
 def closest_kin(builds: str, request: Mapping[str, Any]) -> tuple[str, set[str]]:
@@ -52,11 +52,15 @@ def closest_kin(builds: str, request: Mapping[str, Any]) -> tuple[str, set[str]]
 def compiled(path: str) -> str:
     """Where Python looks for the bytecode of a source."""
     folder, name = os.path.split(path)
-    return f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+    place = os.path.join(folder, "__pycache__")
+    return f"{place}/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
 
 
-def _modules(site: str) -> Iterator[str]:
-    return (name for name, _ in files_below(site) if name.endswith(".py") and not in_tests(name))
+def _lacking(site: str) -> Iterator[str]:
+    """Modules whose bytecode came with no wheel."""
+    names = {name for name, _ in files_below(site)}
+    modules = (name for name in names if name.endswith(".py") and not in_tests(name))
+    return (name for name in modules if compiled(name) not in names)
 
 
 def _recorded(site: str, wheels: set[str]) -> Iterator[str]:
@@ -82,9 +86,9 @@ def _borrow(kin_site: str, site: str, name: str) -> bool:
     return True
 
 
-def _compile(python: str, paths: Sequence[str]) -> None:
+def _compile(python: str, paths: Sequence[str], idle_s: float) -> None:
     argv = [python, "-I", "-m", "compileall", "-q", "-i", "-"]
     argv += ["--invalidation-mode", "unchecked-hash"]
     argv += ["-j0"] if len(paths) > _WORTH_PROCESSES else []
     if paths:  # files that are no Python of this version are common in tests: no reason to fail
-        attempt(argv, {}, "compileall", text="\n".join(paths))
+        attempt(argv, {}, "compileall", text="\n".join(paths), idle_s=idle_s)

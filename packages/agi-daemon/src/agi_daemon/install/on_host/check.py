@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from agi_daemon.install.on_host.facts import host_facts
-from agi_daemon.install.on_host.files import drift_of, read_json
+from agi_daemon.install.on_host.files import drift_of, note_use, read_json
 from agi_daemon.install.on_host.talk import serve
 
 TYPE_CHECKING = False
@@ -30,6 +30,8 @@ def check(root: str, request: Mapping[str, Any], _: BinaryIO) -> dict[str, Any]:
     manifest = read_json(path + "/manifest.json")
     drift = drift_of(path) if manifest else ""
     reply.update(path=path, drift=drift, built=bool(manifest) and not drift)
+    if reply["built"]:
+        note_use(path)
     if not reply["built"]:
         reply["missing"] = [wheel for wheel in offer["wheels"] if not has_wheel(root, wheel)]
     return reply

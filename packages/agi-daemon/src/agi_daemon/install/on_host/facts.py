@@ -58,11 +58,11 @@ def host_platform() -> dict[str, Any]:
 
 
 def find_uv(uv: str) -> str:
-    """Path of the uv to use: the one given, or the first that a login would find, or empty."""
+    """Path of the uv to use: the one given, else the first that a login would find, or empty."""
     home = os.path.expanduser("~")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     folders += [os.path.join(home, ".local/bin"), os.path.join(home, ".cargo/bin")]
-    found = [uv] if uv else [os.path.join(folder, "uv") for folder in folders if folder]
+    found = [uv, *(os.path.join(folder, "uv") for folder in folders if folder)]
     return next((path for path in found if os.access(path, os.X_OK)), "")
 
 

@@ -10,7 +10,7 @@ import shutil
 
 from agi_daemon.install.on_host.build import Draft
 from agi_daemon.install.on_host.check import wheel_path
-from agi_daemon.install.on_host.files import drift_of, held, sync_folder
+from agi_daemon.install.on_host.files import drift_of, held, note_use, sync_folder
 from agi_daemon.install.on_host.talk import Fault, say, serve
 
 TYPE_CHECKING = False
@@ -86,6 +86,7 @@ def _make(root: str, request: Mapping[str, Any], path: str) -> None:
         if os.path.exists(path):
             os.rename(path, draft + ".old")
         os.rename(draft, path)
+        note_use(path)
         sync_folder(root + "/builds")
     finally:
         shutil.rmtree(draft, ignore_errors=True)
