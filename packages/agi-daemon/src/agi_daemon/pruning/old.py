@@ -13,14 +13,15 @@ from agi_daemon.runs import run_store
 from agi_daemon.runs.record import RunRecord
 
 _SETTLED_SUBJECTS = (
-    "SELECT 'runs/' || id FROM runs WHERE settled"
+    "SELECT 'runs/' || id FROM runs WHERE state = 'SUCCEEDED'"
     " UNION ALL SELECT 'installations/' || id FROM installations WHERE settled"
 )
 _OLD_EVENTS = (
     f"subject IN ({_SETTLED_SUBJECTS}) AND at < ?"  # noqa: S608 - the text is ours
     " AND sequence < (SELECT max(sequence) FROM events AS last WHERE last.subject = events.subject)"
 )
-"""The last event stays: it tells a watcher with an old number what is missing."""
+"""The last event stays: it tells a watcher with an old number what is missing. Those of a run that
+did not succeed stay all: a retry learns from them what is done."""
 
 
 _AT_ONCE = 5000
@@ -43,13 +44,19 @@ class OldRun:
 
 
 def runs(connection: sqlite3.Connection, *, before: float, keep: int) -> Iterator[OldRun]:
-    """The runs that were settled before a time, but for the newest settled ones; oldest first."""
+    """The runs that were settled before a time, but for the newest settled ones; oldest first.
+
+    One that a waiting run goes on from stays, and so does one that has hosts to be cleared up.
+    """
     moment = datetime.fromtimestamp(before, tz=UTC).isoformat()
     ended = "coalesce(json_extract(run, '$.end_time'), json_extract(run, '$.create_time'))"
     some = "SELECT id, number, run FROM runs WHERE settled ORDER BY number DESC LIMIT -1 OFFSET ?"
     sql = f"SELECT id FROM ({some}) WHERE {ended} < ? ORDER BY number"  # noqa: S608
+    needed = {record.run.retry_of for record in run_store.unsettled(connection)}
     for row in connection.execute(sql, (keep, moment)).fetchall():
-        yield OldRun(run_store.find(connection, row["id"]))
+        record = run_store.find(connection, row["id"])
+        if record.run.id not in needed and not record.run.uncleared_hosts:
+            yield OldRun(record)
 
 
 def forget_runs(connection: sqlite3.Connection, run_ids: Iterable[str]) -> None:

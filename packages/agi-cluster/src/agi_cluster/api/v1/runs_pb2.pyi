@@ -933,7 +933,7 @@ class PruneRunsRequest(google.protobuf.message.Message):
     keep: builtins.int
     """But keep this many of the newest settled runs, however old they are."""
     events_older_than_seconds: builtins.float
-    """Forget the events, but for the last one, of runs and installations that were settled and stay."""
+    """Forget the events, but for the last one, of runs that succeeded and of settled installations."""
     requests_older_than_seconds: builtins.float
     """Forget request ids that were accepted more than so many seconds ago."""
     validate_only: builtins.bool
