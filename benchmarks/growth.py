@@ -39,7 +39,7 @@ PARTITIONS = (10, 100, 1_000, 3_000)
 WATCHERS = (1, 10, 30, 100)
 ABOUT = """\
 <title>How cost grows</title>
-<desc>Processor time against runs stored, partitions of a run and watchers: the curves are flat.</desc>
+<desc>Processor time against runs stored, partitions and watchers: the curves are flat.</desc>
 <style>@media (prefers-color-scheme: dark) { svg { filter: invert(1) hue-rotate(180deg); } }</style>
 """
 """What matplotlib does not write: what is to be seen, and how it looks on a dark page."""
