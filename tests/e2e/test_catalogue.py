@@ -26,6 +26,7 @@ LAB = "packages/agi-daemon/tests/test_lab_steps.py"
 MAIN = "packages/agi-daemon/tests/test_main.py"
 NATIVE = "packages/agi-daemon/tests/test_native.py"
 RETRY = "tests/e2e/test_retry.py"
+SHARE = "packages/agi-daemon/tests/test_doctor_share.py"
 SSH = "packages/agi-daemon/tests/ssh/test_ssh_transport.py"
 WAYS = "packages/agi-daemon/tests/ssh/test_ssh_ways.py"
 TRANSPORT = "packages/agi-daemon/tests/test_transport_local.py"
@@ -51,12 +52,24 @@ PROVOKED = {
     "BENCHMARK_NOT_FOUND": f"{INPUT}::test_names_of_what_does_not_exist",
     "HOST_NOT_FOUND": f"{INPUT}::test_hosts_that_do_not_fit_or_are_unknown",
     "PIPELINE_NOT_FOUND": f"{LAB}::test_what_is_no_file_of_steps_is_said",
+    "RELEASE_NOT_FOUND": (
+        "tests/e2e/test_installs_on_hosts.py::test_an_earlier_release_is_chosen_again"
+    ),
     "STEP_NOT_FOUND": f"{PIPELINES}::test_names_of_what_is_not_there",
     "PIPELINE_RUN_NOT_FOUND": f"{PIPELINES}::test_names_of_what_is_not_there",
     # The state of things does not allow it.
     "REFUSED": f"{TRANSPORT}::test_a_command_that_is_not_there_is_refused",
     "NOT_INSTALLED": f"{INPUT}::test_sources_that_are_not_installed",
     "MODE_NOT_RUNNABLE": f"{INPUT}::test_a_mode_that_cannot_be_run_here",
+    "SHARE_UNUSABLE": f"{SHARE}::test_a_share_that_cannot_be_written_is_the_managers_error",
+    "SHARE_MISSING": f"{SHARE}::test_each_fault_has_its_code",
+    "SHARE_READ_ONLY": f"{SHARE}::test_each_fault_has_its_code",
+    "SHARE_LOCAL": f"{SHARE}::test_each_fault_has_its_code",
+    "SHARE_DIFFERENT": f"{SHARE}::test_each_fault_has_its_code",
+    "SHARE_STALE": f"{SHARE}::test_each_fault_has_its_code",
+    "SCHEDULER_UNREACHABLE": (
+        "tests/e2e/test_doctor.py::test_a_worker_that_does_not_reach_the_scheduler"
+    ),
     "COMPILER_MISSING": f"{NATIVE}::test_a_host_without_a_compiler_says_how_to_get_one",
     "NOT_COMPILED": (
         "tests/e2e/test_modes.py::test_a_build_that_lost_its_extension_is_refused_not_run_as_python"

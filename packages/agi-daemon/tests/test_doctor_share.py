@@ -22,32 +22,33 @@ GOOD = ShareView(
     host="h1", share="/share", path="/share", mount=NFS, device=5, sentinel="t", read_back="t"
 )
 
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"fault": "HANGS", "sentinel": None}, "SHARE_STALE"),
-    ({"fault": "ENOTCONN", "words": "Transport endpoint is not connected"}, "SHARE_STALE"),
-    ({"fault": "ESTALE", "words": "Stale file handle", "writing": True}, "SHARE_STALE"),
-    ({"fault": "ENOENT", "words": "No such file or directory"}, "SHARE_MISSING"),
-    ({"fault": "ENOTDIR", "words": "Not a directory"}, "SHARE_MISSING"),
-    ({"fault": "EROFS", "words": "Read-only file system", "writing": True}, "SHARE_READ_ONLY"),
-    ({"fault": "EACCES", "words": "Permission denied", "writing": True}, "SHARE_READ_ONLY"),
-    ({"fault": "ENOSPC", "words": "No space left", "writing": True}, "DISK_FULL"),
-    ({"fault": "NO_SENTINEL", "sentinel": None}, "SHARE_DIFFERENT"),
-    ({"fault": "NO_SENTINEL", "sentinel": None, "mount": DISK}, "SHARE_LOCAL"),
-    (
-        {"fault": "NO_SENTINEL", "sentinel": None, "mount": evolve(DISK, point="/share")},
-        "SHARE_DIFFERENT",
-    ),
-    ({"sentinel": "other"}, "SHARE_DIFFERENT"),
-    ({"read_back": ""}, "SHARE_DIFFERENT"),
-]
-
 
 def test_the_same_writable_share_is_fine() -> None:
     assert judged(GOOD, "t") is None
     assert GOOD.evidence == "nfs4 from files:/export at /share, device 5"
 
 
-@pytest.mark.parametrize(("facts", "code"), WRONG)
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"fault": "HANGS", "sentinel": None}, "SHARE_STALE"),
+        ({"fault": "ENOTCONN", "words": "Transport endpoint is not connected"}, "SHARE_STALE"),
+        ({"fault": "ESTALE", "words": "Stale file handle", "writing": True}, "SHARE_STALE"),
+        ({"fault": "ENOENT", "words": "No such file or directory"}, "SHARE_MISSING"),
+        ({"fault": "ENOTDIR", "words": "Not a directory"}, "SHARE_MISSING"),
+        ({"fault": "EROFS", "words": "Read-only file system", "writing": True}, "SHARE_READ_ONLY"),
+        ({"fault": "EACCES", "words": "Permission denied", "writing": True}, "SHARE_READ_ONLY"),
+        ({"fault": "ENOSPC", "words": "No space left", "writing": True}, "DISK_FULL"),
+        ({"fault": "NO_SENTINEL", "sentinel": None}, "SHARE_DIFFERENT"),
+        ({"fault": "NO_SENTINEL", "sentinel": None, "mount": DISK}, "SHARE_LOCAL"),
+        (
+            {"fault": "NO_SENTINEL", "sentinel": None, "mount": evolve(DISK, point="/share")},
+            "SHARE_DIFFERENT",
+        ),
+        ({"sentinel": "other"}, "SHARE_DIFFERENT"),
+        ({"read_back": ""}, "SHARE_DIFFERENT"),
+    ],
+)
 def test_each_fault_has_its_code(facts: dict[str, Any], code: str) -> None:
     error = judged(evolve(GOOD, **facts), "t")
     assert error is not None and error.code == code
