@@ -60,11 +60,17 @@ class Proxy:
         """Let what is held pass."""
         self._released.set()
 
+    def cut(self) -> None:
+        """Cut all connections, whatever goes over them."""
+        sockets, self._sockets = self._sockets, []
+        for each in sockets:
+            _shut(each)
+
     def close(self) -> None:
         """End all connections."""
         self._released.set()
-        for each in (self._listener, *self._sockets):
-            _shut(each)
+        _shut(self._listener)
+        self.cut()
 
     def take(self, *faults: Fault) -> bool:
         """Whether the fault that is due is one of these; then it is due no more."""

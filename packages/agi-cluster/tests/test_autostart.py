@@ -77,7 +77,7 @@ def test_a_daemon_that_cannot_start_says_why(state):
     with pytest.raises(StateUnreadableError, match="the store is of version 9") as caught:
         ensure_daemon(state, command=command(state, "refuse"))
     assert caught.value.where == "store.sqlite3"
-    assert "newer version" in caught.value.remedy
+    assert "`agi daemon restore`" in caught.value.remedy
 
 
 def test_a_daemon_that_says_no_json_is_quoted(state):

@@ -200,16 +200,25 @@ class AsyncClient(Connection[grpc.aio.Channel]):
             await self._reach(patience)
 
     async def read(self, stream: Stream[Value]) -> AsyncGenerator[Value, None]:
-        """Yield the answers of a stream."""
+        """Yield the answers of a stream, asking again only while there was none."""
         await self._reach(Patience(self.deadlines.answer))
-        call = self.method(stream)(stream.request, timeout=self.deadlines.of(stream.pace))
-        try:
-            async for response in call:
-                yield stream.parse(response)
-        except grpc.RpcError as error:
-            raise from_rpc(error) from error
-        finally:
-            call.cancel()
+        patience = self.patience(stream)
+        begun = False
+        while not begun:
+            call = self.method(stream)(stream.request, timeout=patience.left())
+            try:
+                async for response in call:
+                    begun = True
+                    yield stream.parse(response)
+                return
+            except grpc.RpcError as error:
+                if begun or not may_try_again(error):
+                    raise from_rpc(error) from error
+                pause = patience.pause_after(from_rpc(error))
+            finally:
+                call.cancel()
+            await asyncio.sleep(pause)
+            await self._reach(patience)
 
     async def follow(self, watch: Watch[Value]) -> AsyncGenerator[tuple[Value, int], None]:
         """Yield what a watch tells, going on where it was when the stream breaks."""

@@ -91,6 +91,6 @@ class Connection(ABC, Generic[Channel]):
             self._stubs[call.stub] = call.stub(self._channel)
         return getattr(self._stubs[call.stub], call.rpc)
 
-    def patience(self, call: Call[Any]) -> Patience:
+    def patience(self, call: Call[Any] | Stream[Any]) -> Patience:
         """How long to try a call."""
         return Patience(self.deadlines.answer, deadline=self.deadlines.of(call.pace))

@@ -194,16 +194,25 @@ class Client(Connection[grpc.Channel]):
             self._reach(patience)
 
     def read(self, stream: Stream[Value]) -> Generator[Value, None, None]:
-        """Yield the answers of a stream."""
+        """Yield the answers of a stream, asking again only while there was none."""
         self._reach(Patience(self.deadlines.answer))
-        call = self.method(stream)(stream.request, timeout=self.deadlines.of(stream.pace))
-        try:
-            for response in call:
-                yield stream.parse(response)
-        except grpc.RpcError as error:
-            raise from_rpc(error) from error
-        finally:
-            call.cancel()
+        patience = self.patience(stream)
+        begun = False
+        while not begun:
+            call = self.method(stream)(stream.request, timeout=patience.left())
+            try:
+                for response in call:
+                    begun = True
+                    yield stream.parse(response)
+                return
+            except grpc.RpcError as error:
+                if begun or not may_try_again(error):
+                    raise from_rpc(error) from error
+                pause = patience.pause_after(from_rpc(error))
+            finally:
+                call.cancel()
+            time.sleep(pause)
+            self._reach(patience)
 
     def follow(self, watch: Watch[Value]) -> Generator[tuple[Value, int], None, None]:
         """Yield what a watch tells, going on where it was when the stream breaks."""
