@@ -20,6 +20,7 @@ from agi_cluster.api.v1 import (
     pipeline_runs_pb2,
     pipelines_pb2,
     plans_pb2,
+    releases_pb2,
     runs_pb2,
     snippets_pb2,
 )
@@ -59,6 +60,7 @@ FILES = (
     pipeline_runs_pb2,
     pipelines_pb2,
     plans_pb2,
+    releases_pb2,
     runs_pb2,
     snippets_pb2,
 )
