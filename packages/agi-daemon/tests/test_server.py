@@ -36,6 +36,7 @@ NOT_SERVING = HealthCheckResponse.NOT_SERVING
 NOUNS = [
     "App",
     "Daemon",
+    "Doctor",
     "Host",
     "Installation",
     "Pipeline",

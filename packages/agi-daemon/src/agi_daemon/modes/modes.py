@@ -13,7 +13,7 @@ from agi_daemon.hosts.abilities import Abilities
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install.host_abilities import HostAbilities
 from agi_daemon.modes.negotiation import Situation, verdict
-from agi_env.errors import AgiError, ModeNotEnabledError
+from agi_env.errors import AgiError, ShareError
 from agi_env.mode import Mode
 from agi_env.settings import Settings
 from agi_env.share import share_root
@@ -78,7 +78,7 @@ def _verdict(mode: Mode, known: Known, situation: Situation) -> model.ModeVerdic
 def _share_reason() -> str:
     try:
         share_root(Mode.CLUSTER)
-    except ModeNotEnabledError as error:
+    except ShareError as error:
         return error.what
     return ""
 
