@@ -81,7 +81,7 @@ def crash():
 """
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler is here"),
+    pytest.mark.skipif(shutil.which("gcc") is None, reason="a C compiler is not installed"),
     pytest.mark.timeout(300),  # the first in a mode collects, builds and compiles for it
 ]
 

@@ -22,7 +22,7 @@ from hosts.cluster import Cluster
 from hosts.faults.storage import share_is_another, share_read_only
 
 DEADLINE_S = 90.0
-LEASE_S = 2.0
+LEASE_S = 4.0
 
 WORKER = """\
 import os

@@ -34,7 +34,7 @@ def norm(values):
 """
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler is here"),
+    pytest.mark.skipif(shutil.which("gcc") is None, reason="a C compiler is not installed"),
     pytest.mark.timeout(300),  # the first collects and builds the tools
 ]
 
