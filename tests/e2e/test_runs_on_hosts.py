@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hosts.faults.storage import share_is_another, share_read_only
 
 DEADLINE_S = 90.0
 LEASE_S = 4.0
+NUMBERS = count(1)
 
 WORKER = """\
 import os
@@ -73,6 +75,12 @@ def app(make_app: Callable[..., Path]) -> str:
     return str(make_app("places", worker=WORKER))
 
 
+@pytest.fixture
+def waiting(make_app: Callable[..., Path]) -> str:
+    """The same as an app that never ran: no host is known to be slow because it had to wait."""
+    return str(make_app(f"waits{next(NUMBERS)}", worker=WORKER))
+
+
 def selection(hosts: Cluster, *places: int, scheduler: str = "") -> Selection:
     workers = {hosts[place].address: 1 for place in places}
     return Selection(scheduler=scheduler or None, workers=workers, cores_per_slot=1)
@@ -101,12 +109,12 @@ def events(client: Client, run_id: str, *kinds: str) -> list[Event]:
     return [each for each in told if isinstance(each, Event) and each.kind in kinds]
 
 
-def until_waiting(client: Client, run_id: str, count: int) -> None:
+def until_waiting(client: Client, run_id: str, number: int) -> None:
     """Wait until so many partitions are being executed at once and the others are done."""
     deadline = time.monotonic() + DEADLINE_S
     while True:
         progress = client.get_run(run_id).progress
-        if progress.running == count and progress.succeeded == progress.total - count:
+        if progress.running == number and progress.succeeded == progress.total - number:
             return
         assert time.monotonic() < deadline, client.get_run(run_id)
         time.sleep(0.05)
@@ -164,11 +172,11 @@ def test_hosts_are_reached_by_ipv6(client: Client, hosts: Cluster, app: str) -> 
 
 @pytest.mark.parametrize("silently", [False, True])
 def test_a_host_that_loses_its_power_loses_no_partition(
-    client: Client, hosts: Cluster, app: str, silently: bool
+    client: Client, hosts: Cluster, waiting: str, silently: bool
 ) -> None:
     gate = hosts.share / f"gate-power-{silently}"
     chosen = selection(hosts, 0, 1)
-    run_id = start(client, app, chosen, parts=6, waiting=4, gate=str(gate))
+    run_id = start(client, waiting, chosen, parts=6, waiting=4, gate=str(gate))
     until_waiting(client, run_id, 2)
     begun = time.time()
     hosts[1].power_off(silently=silently)
@@ -185,10 +193,12 @@ def test_a_host_that_loses_its_power_loses_no_partition(
     assert run.result["hosts"][0] == "host1"
 
 
-def test_a_run_outlives_the_host_of_its_scheduler(client: Client, hosts: Cluster, app: str) -> None:
+def test_a_run_outlives_the_host_of_its_scheduler(
+    client: Client, hosts: Cluster, waiting: str
+) -> None:
     gate = hosts.share / "gate-scheduler"
     chosen = selection(hosts, 0, 1, scheduler=hosts[3].address)
-    run_id = start(client, app, chosen, parts=6, waiting=4, gate=str(gate))
+    run_id = start(client, waiting, chosen, parts=6, waiting=4, gate=str(gate))
     until_waiting(client, run_id, 2)
     hosts[3].power_off()
     moved = next(
@@ -205,10 +215,10 @@ def test_a_run_outlives_the_host_of_its_scheduler(client: Client, hosts: Cluster
 
 
 def test_a_killed_daemon_takes_a_run_on_hosts_up_again(
-    daemon: RunningDaemon, client: Client, hosts: Cluster, app: str
+    daemon: RunningDaemon, client: Client, hosts: Cluster, waiting: str
 ) -> None:
     gate = hosts.share / "gate-daemon"
-    run_id = start(client, app, selection(hosts, 0, 1), parts=6, waiting=4, gate=str(gate))
+    run_id = start(client, waiting, selection(hosts, 0, 1), parts=6, waiting=4, gate=str(gate))
     until_waiting(client, run_id, 2)
     daemon.kill()
     gate.touch()
