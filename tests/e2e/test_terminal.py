@@ -14,7 +14,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,6 +93,11 @@ def set_size(descriptor: int, columns: int) -> None:
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
 
 
+def without_size(env: Mapping[str, str]) -> dict[str, str]:
+    """What a shell passes on: the size is the terminal's to say, and no variable's."""
+    return {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
+
+
 @contextmanager
 def at_a_terminal(
     daemon: RunningDaemon, *words: str
@@ -105,7 +110,7 @@ def at_a_terminal(
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env={**daemon.env, "TERM": "xterm-256color"},
+        env={**without_size(daemon.env), "TERM": "xterm-256color"},
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads there
     )
