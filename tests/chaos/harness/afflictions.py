@@ -19,6 +19,7 @@ _SILENT = frozenset(
 _FULL = frozenset({"fill-host", "fill-share"})
 _EXPLAINED_BY = {
     "HOST_UNREACHABLE": _SILENT,
+    "HOST_COMMAND_TIMEOUT": _SILENT,
     "HOST_CONNECTION_LOST": _SILENT,
     "WORKERS_LOST": _SILENT | _FULL,
     "RUNNER_LOST": _SILENT | {"fill-host", LOSES_RUNNERS},

@@ -40,7 +40,7 @@ class KillProcess:
     """
 
     role: Role
-    most_per_run: int
+    most: int
 
     @property
     def name(self) -> str:
@@ -49,7 +49,7 @@ class KillProcess:
 
     async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Kill one."""
-        victim = await scene.find(self.role, luck, PATIENCE_S, self.most_per_run)
+        victim = await scene.find(self.role, luck, PATIENCE_S, self.most)
         if victim is None or not scene.hit(victim, SIGKILL):
             return False
         scene.spend(victim)
@@ -70,7 +70,7 @@ class StopProcess:
 
     async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Stop one for a while."""
-        victim = await scene.find(self.role, luck, PATIENCE_S, most_per_run=1_000)
+        victim = await scene.find(self.role, luck, PATIENCE_S, most=1_000)
         if victim is None or not scene.hit(victim, SIGSTOP):
             return False
         try:
@@ -89,7 +89,7 @@ class StopWorker:
 
     async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Stop one; now and then let it go on, to see that it finds itself fenced."""
-        victim = await scene.find(Role.WORKER, luck, PATIENCE_S, most_per_run=1)
+        victim = await scene.find(Role.WORKER, luck, PATIENCE_S, most=1)
         if victim is None or not scene.hit(victim, SIGSTOP):
             return False
         scene.spend(victim)
@@ -163,7 +163,7 @@ class LoseRunner:
 
     async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Kill them all."""
-        victim = await scene.find(Role.RUNNER, luck, PATIENCE_S, most_per_run=1)
+        victim = await scene.find(Role.RUNNER, luck, PATIENCE_S, most=1)
         if victim is None:
             return False
         scene.spend(victim)
@@ -201,7 +201,7 @@ LOCAL: dict[Fault, int] = {
 """The faults of runs on this machine alone, and how likely each is."""
 
 CLUSTER: dict[Fault, int] = {
-    KillProcess(Role.WORKER, 1): 5,
+    KillProcess(Role.WORKER, 2): 5,
     KillProcess(Role.WORKER_SUPERVISOR, 1): 2,
     KillProcess(Role.WORKER_ATTACH, 3): 2,
     StopWorker(): 2,

@@ -39,17 +39,24 @@ class Scene:
         self.census = Census(machines)
         self.figures = figures
         self.afflictions: list[Affliction] = []
-        self._spent: Counter[tuple[str, str]] = Counter()
+        self._spent: Counter[tuple[str, str, str]] = Counter()
         self._broken: set[str] = set()
         self._begun = time.time()
 
     async def find(
-        self, role: Role, luck: random.Random, patience_s: float, most_per_run: int
+        self, role: Role, luck: random.Random, patience_s: float, most: int
     ) -> Victim | None:
-        """A process of this role that may still be hit, waiting a while for one to come."""
+        """A process of this role that may still be hit, waiting a while for one to come.
+
+        Args:
+            role: What it is.
+            luck: Chooses among several.
+            patience_s: How long to wait.
+            most: How often a run may be hit there; for workers, each of its slots.
+        """
         deadline = time.monotonic() + patience_s
         while True:
-            found = [each for each in self.census.of(role) if self._left(each, role, most_per_run)]
+            found = [each for each in self.census.of(role) if self._left(each, most)]
             if found:
                 return luck.choice(found)
             if time.monotonic() > deadline:
@@ -73,8 +80,8 @@ class Scene:
             played.write(json.dumps(entry) + "\n")
 
     def spend(self, victim: Victim) -> None:
-        """Note that a run has been hit there once more."""
-        self._spent[victim.run, victim.role] += 1
+        """Note that a run, or a slot of it, has been hit there once more."""
+        self._spent[_place(victim)] += 1
 
     @asynccontextmanager
     async def afflicted(self, fault: str, host: str = "", run: str = "") -> AsyncIterator[None]:
@@ -129,8 +136,13 @@ class Scene:
             start_new_session=True,
         )
 
-    def _left(self, victim: Victim, role: Role, most_per_run: int) -> bool:
-        return not victim.run or self._spent[victim.run, role] < most_per_run
+    def _left(self, victim: Victim, most: int) -> bool:
+        return not victim.run or self._spent[_place(victim)] < most
+
+
+def _place(victim: Victim) -> tuple[str, str, str]:
+    """What the limits are for: a role in a run, and for workers in each of its slots."""
+    return victim.run, victim.role, victim.home.name if victim.home else ""
 
 
 async def until(ready: Callable[[], bool], seconds: float, pause_s: float = 0.02) -> bool:
