@@ -158,26 +158,29 @@ class KillWhileAway:
 class LoseRunner:
     """SIGKILL to every runner of one run as it comes, until the run is given up or settled."""
 
-    name = LOSES_RUNNERS
-    longest_s: ClassVar[float] = 25.0
+    name: ClassVar[str] = LOSES_RUNNERS
+    patience_s: ClassVar[float] = 6.0
+    """For so long a runner is waited for; a run that had none for as long has been settled."""
+    longest_s: ClassVar[float] = 30.0
 
     async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Kill them all."""
-        victim = await scene.find(Role.RUNNER, luck, PATIENCE_S, most=1)
+        victim = await scene.find(Role.RUNNER, luck, self.patience_s, most=1)
         if victim is None:
             return False
         scene.spend(victim)
         async with scene.afflicted(self.name, run=victim.run):
-            struck, end = 0, time.monotonic() + self.longest_s
-            last = time.monotonic()
-            while time.monotonic() < end and time.monotonic() - last < self._patience_s:
-                for each in scene.census.of(Role.RUNNER):
-                    if each.run == victim.run and scene.hit(each, SIGKILL):
-                        struck, last = struck + 1, time.monotonic()
-                await asyncio.sleep(0.01)
-        return struck > 0
+            return await self._lose(scene, victim.run)
 
-    _patience_s: ClassVar[float] = 6.0
+    async def _lose(self, scene: Scene, run: str) -> bool:
+        struck, last = False, time.monotonic()
+        end = last + self.longest_s
+        while last + self.patience_s > (now := time.monotonic()) < end:
+            for runner in scene.census.of(Role.RUNNER):
+                if runner.run == run and scene.hit(runner, SIGKILL):
+                    struck, last = True, now
+            await asyncio.sleep(0.02)
+        return struck
 
 
 KILL_RUNNER = KillProcess(Role.RUNNER, 2)
