@@ -51,7 +51,9 @@ class Affliction:
         assert run.end_time is not None
         then = run.create_time.timestamp() <= self.ended + FELT_S
         there = not self.host or self.host in hosts
-        return then and self.begun <= run.end_time.timestamp() and there and self.run in ("", run.id)
+        return (
+            then and self.begun <= run.end_time.timestamp() and there and self.run in ("", run.id)
+        )
 
 
 def explained(run: Run, hosts: frozenset[str], afflictions: Iterable[Affliction]) -> bool:

@@ -28,7 +28,6 @@ from harness.scene import Scene
 from harness.second_tries import retried
 from harness.workload import Job, draw_jobs, make_app
 
-
 LEASE_S = 2.0
 """The lease of workers on hosts: faults of hosts last shorter, or longer."""
 

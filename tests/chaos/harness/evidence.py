@@ -20,6 +20,7 @@ from harness.afflictions import explained
 from harness.customer import Order
 from harness.scene import Scene
 
+
 @dataclass(frozen=True)
 class Evidence:
     """All that is known of a run after its end.
@@ -47,7 +48,7 @@ class Evidence:
 
     @cached_property
     def copied(self) -> list[str]:
-        """The kinds of the events that come from the journal; what the daemon notes has no epoch."""
+        """The kinds of the events that come from the journal: the daemon's own have no epoch."""
         return [event.kind for event in self.events if "epoch" in event.data]
 
     @cached_property

@@ -74,7 +74,8 @@ class Figures:
         """The figures as text."""
         yield f"faults ({self.faults.total()}): {_listed(self.faults)}"
         yield f"signals ({self.signals.total()}): {_listed(self.signals)}"
-        yield f"SIGKILLs of the daemon: {self._kills('daemon')}, of workers: {self._kills('worker')}"
+        daemons, workers = self._kills("daemon"), self._kills("worker")
+        yield f"SIGKILLs of the daemon: {daemons}, of workers: {workers}"
         yield f"found nothing to strike: {_listed(self.missed)}"
         yield f"clients: {_listed(self.calls)}"
         yield f"runs ({self.runs.total()}): {_listed(self.runs)}"

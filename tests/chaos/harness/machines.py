@@ -103,7 +103,7 @@ class Machines:
         """The machines that are on, by the names of their pid namespaces."""
         state = self._daemon.state
         runs = state / "host" / "runs"
-        found = {os.readlink("/proc/self/ns/pid"): Seen("", runs, runs, state=str(state))}
+        found = {_namespace(os.getpid()): Seen("", runs, runs, state=str(state))}
         for host in self.hosts:
             if (first := _first_process(host)) is not None:
                 seen = Seen(host.name, _ROOT / host.name / "runs", _runs_here(host), first)
@@ -132,6 +132,6 @@ def _first_process(host: Host) -> int | None:
 
 def _namespace(pid: int) -> str:
     try:
-        return os.readlink(f"/proc/{pid}/ns/pid")
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
     except OSError:  # it was switched off meanwhile
         return ""

@@ -1,8 +1,8 @@
 """The processes of one daemon by their roles, on all machines of a round; hit by handle.
 
-On this machine they are found by the daemon's state directory: it is a temporary one of the harness,
-so whatever carries its path was started by the harness or on its behalf. On a test host everything
-is ours but PID 1 and the SSH server. A process is its pid *and* its start time.
+On this machine they are found by the daemon's state directory: it is a temporary one of the
+harness, so whatever carries its path was started by the harness or on its behalf. On a test host
+everything is ours but PID 1 and the SSH server. A process is its pid *and* its start time.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Census:
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             with suppress(OSError):  # it has ended, or is somebody else's: none of ours either way
-                machine = seen.get(os.readlink(entry / "ns/pid"))
+                machine = seen.get(str((entry / "ns/pid").readlink()))
                 if machine is not None and (victim := _victim(entry, machine)) is not None:
                     yield victim
 
@@ -148,7 +148,7 @@ def _victim(entry: Path, machine: Seen) -> Victim | None:
     run_dir = machine.run_dir((*words, *marks))
     if run_dir is None and role is Role.ATTACH:
         # It was loaded before it had a run. What it forks works in the run's directory.
-        run_dir = machine.run_dir((os.readlink(entry / "cwd"),))
+        run_dir = machine.run_dir((str((entry / "cwd").readlink()),))
     own = _own_pid(entry)
     who = (process.pid, process.start_time, process.parent)
     return Victim(*who, role, run_dir, tuple(words), machine.name, own)

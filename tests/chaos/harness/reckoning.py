@@ -80,7 +80,8 @@ class Reckoning:
         if not await until(lambda: not census.take(), ORPHANS_S, pause_s=0.1):
             for victim in census.take():
                 place = victim.host or "the manager"
-                what = f"on {place}: {victim.role} {victim.pid} of run {victim.run}: {victim.command}"
+                who = f"{victim.role} {victim.pid} of run {victim.run}"
+                what = f"on {place}: {who}: {victim.command}"
                 self._broken(Breach.ORPHAN, "processes", what)
         for published in self._daemon.root.glob("*/*/results/[!.]*"):
             if not (published / "manifest.json").exists():
