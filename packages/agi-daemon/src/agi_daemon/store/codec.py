@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 def _converter() -> Converter:
-    converter = Converter()
+    converter = Converter(detailed_validation=False)
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     converter.register_unstructure_hook(Mode, int)
