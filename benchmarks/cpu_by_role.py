@@ -104,10 +104,9 @@ class Sampler:
         root = process_tree.find(self._root)
         for process in [*([root] if root else []), *process_tree.descendants(self._root)]:
             try:
-                seconds = cpu_seconds(process.pid)
+                seconds, usage = cpu_seconds(process.pid), self._usage(process)
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            usage = self._usage(process)
             usage.times.append(time.time())
             usage.seconds.append(seconds)
 

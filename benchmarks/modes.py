@@ -29,7 +29,7 @@ from partition_overhead import CORES, Case, bare_processes, run
 from agi_cluster.client.sync import Client
 from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.requests import CreateBenchmark, StartRun
-from agi_cluster.model.run import RunState
+from agi_cluster.model.run import Run, RunState
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_daemon.install.native import FLAGS
@@ -37,7 +37,8 @@ from agi_env.mode import Mode
 
 FLIGHTS = Path(__file__).parents[1] / "examples" / "flights_project"
 COUNT, REACH = 20_000, 60
-PARTITION_MS, EACH = 100.0, 30
+EACH = {100.0: 30, 1000.0: 4}
+"""Partitions for each executor, by their milliseconds."""
 
 KERNEL_C = """
 #include <stddef.h>
@@ -97,7 +98,7 @@ def builds(daemon: RunningDaemon, client: Client) -> dict[Mode, str]:
     for mode in (Mode.PLAIN, Mode.CYTHON):
         started = client.start_run(StartRun(app=str(FLIGHTS), mode=mode, args={"months": [1]}))
         *_, (last, _) = client.watch_run(started.id)
-        assert last.state is RunState.SUCCEEDED, last.error
+        assert isinstance(last, Run) and last.state is RunState.SUCCEEDED, last
         spec = daemon.state / "host/runs" / started.id / "spec.json"
         found[mode] = f"{json.loads(spec.read_text())['build']}/bin/python"
     return found
@@ -166,19 +167,24 @@ def compare_runs(client: Client, rounds: int) -> None:
     print(f"recommended: {last.recommended and last.recommended.words}: {last.advice}", flush=True)
 
 
-def compare_cores(daemon: RunningDaemon, client: Client, mode: Mode, rounds: int) -> None:
+def compare_cores(
+    daemon: RunningDaemon, client: Client, mode: Mode, milliseconds: float, rounds: int
+) -> None:
     """Print the share of bare processes' speed that a mode reaches."""
     case = Case(f"mode {mode.words}", mode, CORES, bare_processes(CORES))
+    what = f"{CORES} cores, {case.name}, {milliseconds:g} ms a partition:"
+    each = EACH[milliseconds]
     ours: list[float] = []
     bare: list[float] = []
     for number in range(rounds + 1):
-        before, one = case.floor(EACH, PARTITION_MS), run(daemon, client, case, EACH, PARTITION_MS)
-        after = case.floor(EACH, PARTITION_MS)
+        before = case.floor(each, milliseconds)
+        one = run(daemon, client, case, each, milliseconds)
+        after = case.floor(each, milliseconds)
         if number:  # the first warms up
             ours.append(one.seconds)
             bare.append((before + after) / 2)
     print(
-        f"{CORES} cores, {case.name:20} reaches {_ratio(bare, ours)} of {CORES} bare processes "
+        f"{what:50} reaches {_ratio(bare, ours)} of {CORES} bare processes "
         f"({Medians.of(ours).shown('s', 1)} beside {Medians.of(bare).shown('s', 1)})",
         flush=True,
     )
@@ -195,7 +201,8 @@ def main() -> None:
             if "runs" in parts:
                 compare_runs(client, rounds)
             for mode in (Mode.POOL, Mode.CLUSTER) if "cores" in parts else ():
-                compare_cores(daemon, client, mode, rounds)
+                for milliseconds in EACH:
+                    compare_cores(daemon, client, mode, milliseconds, rounds)
     print(load())
 
 

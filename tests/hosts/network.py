@@ -45,7 +45,11 @@ class Network:
 
     def set_link(self, number: int, state: str) -> None:
         """Have a host's cable carry (``up``) or not (``down``)."""
-        programs.run("ip", "link", "set", self.subnet.port(number), state)
+        port = self.subnet.port(number)
+        programs.run("ip", "link", "set", port, state)
+        if state == "up":
+            # The kernel tells the bridge of a cable that carries again at most once a second.
+            programs.eventually(lambda: _bridged(port), f"{port} carries again")
 
     def down(self) -> None:
         """Take away the bridge and every cable, whoever left them."""
@@ -66,6 +70,12 @@ class Network:
             f"link add {port} type veth peer name eth0 {far}",
             f"link set {port} master {self.subnet.bridge} up",
         ]
+
+
+def _bridged(port: str) -> bool:
+    """Whether the bridge passes on what comes from this port (BR_STATE_FORWARDING)."""
+    state = Path(f"/sys/class/net/{port}/brport/state")
+    return state.read_text(encoding="ascii").strip() == "3"
 
 
 def has_ipv6() -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import json
+import marshal
+import subprocess
+import sys
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from agi_daemon.doctor import on_host as doctor
 from agi_daemon.doctor.on_host import PORT, SHARE, SLEEPER
 from agi_daemon.install.on_host import CHECK, COMPILE, PROBE, REALISE, SURVEY
-from agi_daemon.transport.host_program import answer_of
+from agi_daemon.transport.host_program import START, answer_of
 from agi_daemon.transport.host_transport import Completed
 from agi_env.errors import BuildFailedError, DiskFullError, RefusedError
 
@@ -44,6 +49,27 @@ def test_a_module_is_sent_after_those_that_it_imports(program) -> None:
         }
         assert imported <= set(sent)
         sent.append(module)
+
+
+@pytest.mark.parametrize("magic", [None, b"\0\0\r\n"], ids=["like_ours", "another"])
+def test_the_modules_run_on_a_python_like_ours_and_on_another(
+    tmp_path: Path, magic: bytes | None
+) -> None:
+    _, _, content = CHECK.sources.partition(b"\n")
+    ours, modules = marshal.loads(content)
+    sent = marshal.dumps((magic or ours, modules if magic is None else without_code(modules)), 2)
+    request = json.dumps({"root": str(tmp_path), "uv": "", "offers": {}}).encode()
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", START],
+        input=b"%d\n%b%b\n" % (len(sent), sent, request),
+        capture_output=True,
+        check=True,
+    )
+    assert answer_of(Completed(0, done.stdout, b""), "h1")["facts"]["root"] == str(tmp_path)
+
+
+def without_code(modules: list[tuple[str, str, bytes]]) -> list[tuple[str, str, bytes]]:
+    return [(name, source, b"") for name, source, _ in modules]
 
 
 def test_an_answer_is_the_last_line() -> None:

@@ -40,6 +40,20 @@ def test_runs_and_slots_of_a_host_count_together() -> None:
     assert speeds.of("b") == HostSpeed(1.5, 9)
 
 
+def test_one_run_in_which_a_host_stood_still_makes_it_no_slow_host() -> None:
+    good = run(("a", 10, 10, 5), ("b", 10, 10, 5))
+    stood = run(("a", 10, 10, 5), ("b", 10, 1000, 5))
+    speeds = learned([good, stood, good], {"a", "b"})
+    assert (speeds.of("a").speed, speeds.of("b").speed) == (1.0, 1.0)
+    assert speeds.weight_per_second == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("timings", "slowest"), [(3, 1 / 1.75), (12, 1 / 4), (200, 1 / 20)])
+def test_few_timings_make_no_host_much_slower(timings: int, slowest: float) -> None:
+    speeds = learned([run(("a", 1000, 10, 500), ("b", 0.01, 10, timings))], {"a", "b"})
+    assert speeds.of("b").speed == pytest.approx(slowest, abs=1e-3)
+
+
 def test_what_is_noise_is_not_told_apart() -> None:
     speeds = learned([run(("a", 10, 10, 5), ("b", 10.9, 10, 5))], {"a", "b"})
     assert (speeds.of("a").speed, speeds.of("b").speed) == (1.0, 1.0)

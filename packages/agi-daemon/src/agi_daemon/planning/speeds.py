@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import accumulate
 
 import attrs
 
-from agi_cluster.model.run import Run
+from agi_cluster.model.run import Run, RunSlot
 
 LEAST_TIMINGS = 3
 LEAST_SECONDS = 0.05
@@ -15,7 +18,10 @@ LEAST_SECONDS = 0.05
 NOTICED = 0.1
 """How far hosts have to be apart, relative, to be told apart: below that it is noise."""
 
-SLOWEST, FASTEST = 0.05, 20.0
+TIMINGS_PER_FACTOR = 4
+FARTHEST = 20.0
+"""How many timings let a host be taken as once more as fast or as slow as the others, and the most
+that it ever is: a partition or two that had to wait make no slow host."""
 
 
 @attrs.frozen
@@ -47,35 +53,57 @@ class Speeds:
 def learned(runs: Iterable[Run], hosts: Collection[str]) -> Speeds:
     """The speeds of hosts from runs of one app in one mode.
 
-    A host's speed is the weight that its executors did in a second. So it is as good as the app's
-    weights are; hosts that differ by less than a tenth are taken as equal.
+    A slot's rate in a run is the weight that it did in a second, a host's rate the median of its
+    slots' in all runs, each counted by its partitions: one run in which it stood still changes
+    little. So it is as good as the app's weights are; hosts that differ by less than a tenth are
+    taken as equal.
     """
-    done: dict[str, tuple[float, float, int]] = {}
+    slots: dict[str, list[RunSlot]] = defaultdict(list)
     for slot in (slot for run in runs for slot in run.slots if slot.host in hosts):
-        weight, seconds, timings = done.get(slot.host, (0.0, 0.0, 0))
-        done[slot.host] = (
-            weight + slot.weight,
-            seconds + slot.busy_seconds,
-            timings + slot.partitions,
-        )
-    known = {
-        host: (weight, seconds, timings)
-        for host, (weight, seconds, timings) in done.items()
-        if weight > 0 and seconds >= LEAST_SECONDS and timings >= LEAST_TIMINGS
-    }
+        if slot.weight > 0 and slot.busy_seconds > 0:
+            slots[slot.host].append(slot)
+    known = {host: _Timed.of(each) for host, each in slots.items()}
+    known = {host: timed for host, timed in known.items() if timed.enough}
     if not known:
         return Speeds()
-    together = sum(each[0] for each in known.values()) / sum(each[1] for each in known.values())
+    seconds = sum(timed.seconds for timed in known.values())
+    together = sum(timed.rate * timed.seconds for timed in known.values()) / seconds
     return Speeds(_relative(known, together), together)
 
 
-def _relative(
-    known: Mapping[str, tuple[float, float, int]], together: float
-) -> dict[str, HostSpeed]:
-    speeds = {
-        host: min(max(weight / seconds / together, SLOWEST), FASTEST)
-        for host, (weight, seconds, _) in known.items()
-    }
+@attrs.frozen
+class _Timed:
+    """What was measured of a host."""
+
+    rate: float
+    seconds: float
+    timings: int
+
+    @staticmethod
+    def of(slots: Sequence[RunSlot]) -> _Timed:
+        timings = sum(slot.partitions for slot in slots)
+        seconds = sum(slot.busy_seconds for slot in slots)
+        return _Timed(_median_rate(slots, timings), seconds, timings)
+
+    @property
+    def enough(self) -> bool:
+        return self.seconds >= LEAST_SECONDS and self.timings >= LEAST_TIMINGS
+
+    def bounded(self, speed: float) -> float:
+        farthest = min(1 + self.timings / TIMINGS_PER_FACTOR, FARTHEST)
+        return min(max(speed, 1 / farthest), farthest)
+
+
+def _median_rate(slots: Sequence[RunSlot], timings: int) -> float:
+    """The rate that half of the timings do not reach, or the mean of two where they are even."""
+    rates = sorted((slot.weight / slot.busy_seconds, slot.partitions) for slot in slots)
+    ranked = list(accumulate(count for _, count in rates))
+    low, high = (bisect_left(ranked, (timings + odd) // 2) for odd in (1, 2))
+    return (rates[low][0] + rates[high][0]) / 2
+
+
+def _relative(known: Mapping[str, _Timed], together: float) -> dict[str, HostSpeed]:
+    speeds = {host: timed.bounded(timed.rate / together) for host, timed in known.items()}
     if max(speeds.values()) < min(speeds.values()) * (1 + NOTICED):
         speeds = dict.fromkeys(speeds, 1.0)
-    return {host: HostSpeed(round(speed, 3), known[host][2]) for host, speed in speeds.items()}
+    return {host: HostSpeed(round(speed, 3), known[host].timings) for host, speed in speeds.items()}

@@ -9,12 +9,13 @@ from typing import Any
 
 from attrs import frozen
 
+from agi_daemon.install.on_host import TALK
 from agi_daemon.transport.host_program import HostProgram, answer_of, command
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.runtime.journal import JOURNAL_FILE, Recovered, scan
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 
-_PROGRAM = HostProgram(("agi_daemon.install.on_host.talk", "agi_daemon.runs.on_host.directories"))
+_PROGRAM = HostProgram((*TALK, "agi_daemon.runs.on_host.directories"))
 VERDICT_FILE = "verdict.json"
 """How the daemon settled a run that no runner settled; on this machine alone."""
 

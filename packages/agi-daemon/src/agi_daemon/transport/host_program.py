@@ -10,10 +10,12 @@ JSON lines, the last of which is the answer, or ``{"error": {"code", "metadata"}
 from __future__ import annotations
 
 import json
+import marshal
 import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 from attrs import frozen
@@ -24,18 +26,27 @@ from agi_env.errors import AgiError, PythonMissingError, RefusedError, error_fro
 _IN_THE_APP = ("APP_IMPORT_FAILED", "COMPILE_FAILED")
 """Errors of the app's own sources: where they are is the same on every host."""
 
+_ANY_PYTHON = 2
+"""The version of marshal's format that every Python 3 reads."""
+
 _NOT_STARTED = (126, 127)
 """How a shell ends that cannot start a command."""
 
 START = """
-import json, sys
+import marshal, sys
+from _frozen_importlib_external import MAGIC_NUMBER
 stream = sys.stdin.buffer
-for name, source in json.loads(stream.readline()):
+magic, modules = marshal.loads(stream.read(int(stream.readline())))
+for name, source, code in modules:
     module = sys.modules[name] = type(sys)(name)
-    exec(compile(source, name, "exec"), module.__dict__)
+    known = magic == MAGIC_NUMBER
+    exec(marshal.loads(code) if known else compile(source, name, "exec"), module.__dict__)
 module.main(stream)
 """
-"""What the host's Python is started with: it reads the modules and executes them."""
+"""What the host's Python is started with: it reads the modules and executes them.
+
+They come compiled for a Python like the manager's, and as sources for any other.
+"""
 
 
 @frozen
@@ -50,7 +61,7 @@ class HostProgram:
 
     @property
     def sources(self) -> bytes:
-        """The modules, as the first line of its standard input."""
+        """The modules, as the first bytes of its standard input, after a line with their number."""
         return _sources(self.modules)
 
     def prelude(self, transport: HostTransport, request: Mapping[str, Any]) -> bytes:
@@ -121,8 +132,13 @@ def source_of(module: str) -> str:
 
 @cache
 def _sources(modules: tuple[str, ...]) -> bytes:
-    found = [(module, source_of(module)) for module in modules]
-    return json.dumps(found).encode() + b"\n"
+    found = [(module, source_of(module), _compiled(module)) for module in modules]
+    sent = marshal.dumps((MAGIC_NUMBER, found), _ANY_PYTHON)
+    return b"%d\n" % len(sent) + sent
+
+
+def _compiled(module: str) -> bytes:
+    return marshal.dumps(compile(source_of(module), module, "exec", dont_inherit=True))
 
 
 def _located(error: Mapping[str, Any], host: str) -> AgiError:

@@ -16,18 +16,21 @@ from __future__ import annotations
 
 from agi_daemon.transport.host_program import HostProgram
 
+TALK = (f"{__name__}.json_text", f"{__name__}.talk")
+"""What every program needs that is asked and answers."""
+
 _COMMANDS = ("process_activity", "command")
 
 
 def _program(*names: str) -> HostProgram:
-    return HostProgram(tuple(f"{__name__}.{name}" for name in names))
+    return HostProgram((*TALK, *(f"{__name__}.{name}" for name in names)))
 
 
-_CHECK = ("talk", "files", *_COMMANDS, "devices", "facts", "check")
+_CHECK = ("files", *_COMMANDS, "devices", "facts", "check")
 _REALISE = (*_CHECK, "bytecode", "build", "realise")
 _COMPILE = (*_REALISE, "diagnosis", "extension_wheel", "compile")
 
-SURVEY = _program("talk", "files", *_COMMANDS, "devices", "facts", "survey")
+SURVEY = _program("files", *_COMMANDS, "devices", "facts", "survey")
 """Asks a host what it is."""
 
 CHECK = _program(*_CHECK)
@@ -45,5 +48,5 @@ PROBE = _program(*_COMPILE, "probe")
 CYTHONIZE = f"{__name__}.cythonize"
 """What a build's Python is given, to compile in a process of its own."""
 
-PRUNE = _program("talk", "files", "prune")
+PRUNE = _program("files", "prune")
 """Finds what nothing needs, and removes it."""

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +33,12 @@ def driver_version(path: str = _DRIVER) -> str:
     """The version of the loaded NVIDIA driver, such as ``550.54.15``; empty where there is none."""
     try:
         with open(path, encoding="utf-8") as file:
-            found = re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", file.readline())
+            line = file.readline()
     except OSError:
         return ""
+    import re  # noqa: PLC0415 - most hosts have none
+
+    found = re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", line)
     return found.group(1) if found else ""
 
 

@@ -4,13 +4,13 @@
 # ruff: noqa: PTH103, PTH111, PTH116, PTH118, UP031
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 from agi_daemon.install.on_host.command import run
 from agi_daemon.install.on_host.devices import cuda_version
 from agi_daemon.install.on_host.files import read_json, write_file
+from agi_daemon.install.on_host.json_text import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,5 +99,5 @@ def uv_version(root: str, path: str) -> str:
         words = run([path, "--version"], {}, "uv --version").split()
         known = {"stamp": stamp, "version": words[1] if len(words) > 1 else ""}
         os.makedirs(root, 0o700, exist_ok=True)
-        write_file(memo, json.dumps(known))
+        write_file(memo, dumps(known))
     return str(known["version"])

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 
+from agi_daemon.install.on_host.json_text import loads
 from agi_daemon.install.on_host.talk import say
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ def read_json(path: str) -> Any:
     """The JSON value in a file; nothing where there is none, or no JSON."""
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            return loads(file.read())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 

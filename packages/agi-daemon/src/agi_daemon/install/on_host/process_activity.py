@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ def activity(pid: int) -> int:
 
 def kill_tree(pid: int) -> None:
     """Kill a process and all below it."""
+    import signal  # noqa: PLC0415 - with enum, for what hardly ever happens
+
     for each in _tree(pid):
         try:
             os.kill(each, signal.SIGKILL)

@@ -27,6 +27,7 @@ _VERSION = (
     "getattr(sys, '_base_executable', '') or sys.executable)"
 )
 _COMMAND_LIMIT_S = 5.0
+_READ_S = 0.05
 _MOST_PYTHONS = 16
 
 
@@ -119,7 +120,9 @@ def _ask_all(paths: list[str]) -> dict[str, tuple[str, str]]:
     said, end = {}, time.monotonic() + _COMMAND_LIMIT_S
     for path, process in asked:
         try:
-            words = process.communicate(timeout=max(0.0, end - time.monotonic()))[0].decode()
+            # What has answered meanwhile is read, also when the others used up the time.
+            left = max(_READ_S, end - time.monotonic())
+            words = process.communicate(timeout=left)[0].decode()
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

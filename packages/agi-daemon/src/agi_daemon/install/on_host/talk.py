@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
+
+from agi_daemon.install.on_host.json_text import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def serve(
 ) -> None:
     """Do what the first line of the stream asks, and answer with the last line of output."""
     os.umask(0o077)
-    request = json.loads(stream.readline())
+    request = loads(stream.readline().decode())
     root = os.path.expanduser(request["root"])
     try:
         _write(act(root, request, stream))
@@ -48,5 +49,5 @@ def serve(
 
 
 def _write(value: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.write(dumps(value) + "\n")
     sys.stdout.flush()
