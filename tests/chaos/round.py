@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--calm", type=float, default=1.5, help=calm)
     known = faults.LOCAL | faults.CLUSTER | faults.GIVEN_UP | host_faults.HOSTS | host_faults.DISKS
     names = ", ".join(fault.name for fault in known)
-    parser.add_argument("--faults", nargs="*", default=[], help=f"words in the names of: {names}")
+    parser.add_argument("--faults", nargs="*", default=[], help=f"parts of the names of: {names}")
     return parser
 
 

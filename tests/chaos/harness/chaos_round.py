@@ -42,7 +42,7 @@ class Round:
         customers: How many order runs at the same time.
         apps: How many apps there are.
         jobs: How many different jobs there are.
-        fault_names: Words in the names of the faults; none for all.
+        fault_names: Whole parts of the names of the faults, such as ``worker``; none for all.
         mean_pause_s: The mean pause between faults.
         modes: The modes of the runs; none for all that this version runs.
         hosts: How many test hosts the runs in cluster modes have; 0: they stay on this machine.
@@ -85,12 +85,12 @@ class Round:
         """See that every word names a fault of this round.
 
         Raises:
-            ValueError: One is in no name.
+            ValueError: One names none.
         """
         names = [fault.name for fault in self.faults | self.lasting_faults]
         for word in self.fault_names:
-            if not any(word in name for name in names):
-                raise ValueError(f"{word!r} is in no name of the faults that there are")
+            if not any(known.names_fault(word, name) for name in names):
+                raise ValueError(f"{word!r} names none of {', '.join(names)}")
 
 
 @dataclass(slots=True)

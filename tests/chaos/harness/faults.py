@@ -217,11 +217,18 @@ GIVEN_UP: dict[Fault, int] = {LoseRunner(): 1}
 
 
 def chosen(names: Sequence[str], known: dict[Fault, int]) -> dict[Fault, int]:
-    """The faults whose names contain one of these words; all of them when none is given."""
+    """The faults that one of these words names; all of them when none is given."""
     fitting = {
-        fault: odds for fault, odds in known.items() if any(word in fault.name for word in names)
+        fault: odds
+        for fault, odds in known.items()
+        if any(names_fault(word, fault.name) for word in names)
     }
     return fitting if names else known
+
+
+def names_fault(word: str, name: str) -> bool:
+    """Whether a word is a fault's name, or whole parts of it, such as ``worker`` or ``kill``."""
+    return f"-{word}-" in f"-{name}-"
 
 
 def schedule(
