@@ -7,7 +7,7 @@ import random
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 
@@ -87,7 +87,8 @@ class Round:
         Raises:
             ValueError: One names none.
         """
-        names = [fault.name for fault in self.faults | self.lasting_faults]
+        every = replace(self, fault_names=())
+        names = [fault.name for fault in every.faults | every.lasting_faults]
         for word in self.fault_names:
             if not any(known.names_fault(word, name) for name in names):
                 raise ValueError(f"{word!r} names none of {', '.join(names)}")
