@@ -20,6 +20,7 @@ from agi_cluster.model.selection import Selection
 from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_env.mode import Mode
 from hosts.cluster import Cluster
+from hosts.faults.login import login_refused
 from hosts.faults.storage import share_is_another, share_read_only
 
 DEADLINE_S = 90.0
@@ -212,6 +213,24 @@ def test_a_run_outlives_the_host_of_its_scheduler(
     assert run.result["sum"] == sum(range(6))
     finished = [each.data["id"] for each in events(client, run_id, "partition_finished")]
     assert sorted(finished) == sorted(set(finished)), "what was done before was done again"
+
+
+def test_a_scheduler_that_lets_nobody_in_for_a_while_is_waited_for(
+    client: Client, hosts: Cluster, waiting: str
+) -> None:
+    gate = hosts.share / "gate-shell"
+    chosen = selection(hosts, 0, 1, scheduler=hosts[3].address)
+    run_id = start(client, waiting, chosen, parts=6, waiting=4, gate=str(gate))
+    until_waiting(client, run_id, 2)
+    refusing = hosts[3].fault(login_refused)
+    hosts[3].sshd.cut()
+    deadline = time.monotonic() + DEADLINE_S
+    while "may not log in" not in client.get_host(hosts[3].address).reason:
+        assert time.monotonic() < deadline, client.get_host(hosts[3].address)
+        time.sleep(0.05)
+    refusing.undo()
+    gate.touch()
+    assert succeeded(client, run_id).result["sum"] == sum(range(6))
 
 
 def test_a_killed_daemon_takes_a_run_on_hosts_up_again(

@@ -64,6 +64,14 @@ def hanging_shell(host: Host) -> Iterator[None]:
         host.machine.kill(_HANGING)
 
 
+def login_refused(host: Host) -> Iterator[None]:
+    """No key is let in any more; who is in stays."""
+    keys = host.disk / "root/.ssh/authorized_keys"
+    aside = keys.rename(keys.with_name("nobody"))
+    yield
+    aside.rename(keys)
+
+
 def sessions_end_with_logout(host: Host) -> Iterator[None]:
     """Detached processes are killed at logout, as systemd's ``KillUserProcesses=yes`` does."""
     program = host.disk / "usr/local/sbin/session"

@@ -30,7 +30,7 @@ from agi_daemon.runs.meeting import meeting_host, successor
 from agi_daemon.runs.next_step import Step, next_step
 from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.preparation import prepared
-from agi_daemon.runs.reach import OUT_OF_REACH
+from agi_daemon.runs.reach import UNHEARD
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.retry import kept_area, refuse_other_sources
 from agi_daemon.runs.standby import Standby
@@ -173,7 +173,7 @@ class RunDriver:
             run = evolve(self._record.run, paths=paths)
             self._record = evolve(self._record, run=run, meeting_host=meeting)
             await write_all(self._record, self._parts, self._content())
-        except OUT_OF_REACH as error:
+        except UNHEARD as error:
             if not self._record.moved_to:
                 raise
             await self._move_runner(error)
@@ -196,7 +196,7 @@ class RunDriver:
                 self._workers(keys, line) as workers,
             ):
                 await self._listen(line, copy, workers)
-        except OUT_OF_REACH as error:
+        except UNHEARD as error:
             if not self._record.run.state.settled:
                 await self._out_of_reach(error)
                 return

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from agi_env.errors import HostConnectionLostError, HostUnreachableError, HostUnresolvedError
+from agi_env.errors import (
+    HostConnectionLostError,
+    HostError,
+    HostUnreachableError,
+    HostUnresolvedError,
+    OutOfTimeError,
+)
 
 OUT_OF_REACH = (HostUnreachableError, HostUnresolvedError, HostConnectionLostError)
-"""Nothing is judged by these: the host may answer again, and what runs there runs on."""
+"""The host itself does not answer, and may answer again."""
+
+UNHEARD = (HostError, OutOfTimeError)
+"""Whatever keeps a runner from being heard, a login that is refused or a shell that hangs as well
+as a cut line, says nothing about the runner: it runs on."""
