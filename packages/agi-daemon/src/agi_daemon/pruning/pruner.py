@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
-from agi_cluster.model.pruning import PrunedRun, PrunePolicy, Pruning
+from agi_cluster.model.pruning import PrunedPipelineRun, PrunedRun, PrunePolicy, Pruning
 from agi_daemon.log import get_log
 from agi_daemon.pruning import old
 from agi_daemon.pruning.old import OldRun
+from agi_daemon.pruning.pipeline_pruner import PipelinePruner
 from agi_daemon.resource_id import new_id
 from agi_daemon.runs.directories import Removal, remove_runs
 from agi_daemon.store.store import Store
@@ -50,23 +51,48 @@ class Pruner:
     Args:
         store: Where it is kept.
         transport: The way to each host.
+        pipelines: Forgets executions of pipelines.
     """
 
-    def __init__(self, store: Store, transport: Callable[[str], HostTransport]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        transport: Callable[[str], HostTransport],
+        pipelines: PipelinePruner,
+    ) -> None:
         self._store = store
         self._transport = transport
+        self._pipelines = pipelines
         self._one_at_a_time = asyncio.Lock()
 
     async def prune(self, policy: PrunePolicy, *, dry_run: bool) -> Pruning:
         """Forget what a policy calls old, or only say what that is."""
         async with self._one_at_a_time:
             times = _Times.of(policy)
+            executions = await self._prune_pipeline_runs(times, policy, dry_run=dry_run)
             runs = await self._prune_runs(times, policy, dry_run=dry_run)
-            pruning = await self._counted(times)
+            pruning = evolve(
+                await self._counted(times),
+                id=new_id("pruning"),
+                runs=tuple(runs),
+                pipeline_runs=executions,
+            )
             if not dry_run:
                 await self._forget(times)
-                _log.info("pruned", runs=len(runs), events=pruning.events)
-            return evolve(pruning, id=new_id("pruning"), runs=tuple(runs))
+                _log.info(
+                    "pruned",
+                    runs=len(pruning.gone),
+                    pipeline_runs=len(pruning.gone_pipeline_runs),
+                    events=pruning.events,
+                )
+            return pruning
+
+    async def _prune_pipeline_runs(
+        self, times: _Times, policy: PrunePolicy, *, dry_run: bool
+    ) -> tuple[PrunedPipelineRun, ...]:
+        if policy.older_than is None:
+            return ()
+        return await self._pipelines.prune(before=times.runs, keep=policy.keep, dry_run=dry_run)
 
     async def _prune_runs(
         self, times: _Times, policy: PrunePolicy, *, dry_run: bool

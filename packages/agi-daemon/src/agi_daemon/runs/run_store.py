@@ -70,6 +70,12 @@ def is_settled(connection: sqlite3.Connection, run_id: str) -> bool:
     return bool(_row(connection, "settled", run_id)["settled"])
 
 
+def known(connection: sqlite3.Connection, run_ids: Iterable[str]) -> set[str]:
+    """Those of the ids of which there is a run."""
+    sql = "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?))"
+    return {str(row["id"]) for row in connection.execute(sql, (compact(list(run_ids)),))}
+
+
 def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:
     """All runs that are not settled, oldest first."""
     sql = "SELECT run, result, body FROM runs WHERE NOT settled ORDER BY number"
