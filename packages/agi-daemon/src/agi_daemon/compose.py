@@ -139,7 +139,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             leases=leases,
             builds=builds,
             plans=plans,
-            keys=RunKeys(settings.state / "keys"),
+            keys=RunKeys(settings.keys_path),
             cluster=settings.cluster,
             clearing=Clearing(store, events, hosts.transport),
         )

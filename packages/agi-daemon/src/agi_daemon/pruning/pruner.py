@@ -21,7 +21,7 @@ from agi_daemon.resource_id import new_id
 from agi_daemon.runs.directories import Removal, remove_runs
 from agi_daemon.store.store import Store
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError, HostNotFoundError
+from agi_env.errors import AgiError, HostError, HostNotFoundError
 
 _log = get_log(__name__)
 
@@ -103,16 +103,22 @@ class Pruner:
             lambda db: list(old.runs(db, before=times.runs, keep=policy.keep))
         )
         pruned: list[PrunedRun] = []
+        silent: dict[str, str] = {}
         for start in range(0, len(found), _TOGETHER):
-            pruned += await self._prune_some(found[start : start + _TOGETHER], dry_run=dry_run)
+            some = found[start : start + _TOGETHER]
+            pruned += await self._prune_some(some, silent, dry_run=dry_run)
         return pruned
 
-    async def _prune_some(self, some: Sequence[OldRun], *, dry_run: bool) -> list[PrunedRun]:
+    async def _prune_some(
+        self, some: Sequence[OldRun], silent: dict[str, str], *, dry_run: bool
+    ) -> list[PrunedRun]:
         by_host: dict[str, list[str]] = {}
         for each in some:
             for host in each.hosts:
                 by_host.setdefault(host, []).append(each.record.run.id)
-        removing = (self._remove(host, ids, dry_run=dry_run) for host, ids in by_host.items())
+        removing = (
+            self._remove(host, ids, silent, dry_run=dry_run) for host, ids in by_host.items()
+        )
         removals = await asyncio.gather(*removing)
         pruned = [_told(each, removals) for each in some]
         gone = [each.id for each in pruned if not each.problem]
@@ -121,15 +127,20 @@ class Pruner:
         return pruned
 
     async def _remove(
-        self, host: str, run_ids: Sequence[str], *, dry_run: bool
+        self, host: str, run_ids: Sequence[str], silent: dict[str, str], *, dry_run: bool
     ) -> dict[str, Removal]:
-        try:
-            return await remove_runs(self._transport(host), run_ids, dry_run=dry_run)
-        except HostNotFoundError:
-            # Nobody can go there any more: what is left there is not ours to hold a run for.
-            return {}
-        except AgiError as error:
-            return {each: Removal(0, str(error)) for each in run_ids}
+        """Remove what a host has of these runs; one that did not answer is not asked again."""
+        if host not in silent:
+            try:
+                return await remove_runs(self._transport(host), run_ids, dry_run=dry_run)
+            except HostNotFoundError:
+                # Nobody can go there any more: what is left there is not ours to hold a run for.
+                return {}
+            except HostError as error:
+                silent[host] = str(error)
+            except AgiError as error:
+                return {each: Removal(0, str(error)) for each in run_ids}
+        return {each: Removal(0, silent[host]) for each in run_ids}
 
     async def _forget(self, times: _Times) -> None:
         while await self._store.write(lambda tx: old.forget_events(tx, before=times.events)):
