@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from attrs import evolve, frozen
+import pytest
+from attrs import frozen
 
 from agi_cluster.model.pruning import PrunePolicy
 from agi_cluster.model.run import Run, RunState
-from agi_cluster.model.selection import Selection
+from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_daemon.apps.resolution import Resolution
 from agi_daemon.pruning.pipeline_pruner import PipelinePruner
 from agi_daemon.pruning.pruner import Pruner
@@ -34,6 +36,8 @@ class OffTransport:
     host: str
     asked: Counter[str]
     python: str = "python3"
+    uv: str = "uv"
+    root: str = "/far"
 
     async def run(self, *_: Any, **__: Any) -> Any:
         """Find nobody there."""
@@ -41,16 +45,16 @@ class OffTransport:
         raise HostUnreachableError("it is off", where=self.host)
 
 
-def record(run_id: str) -> RunRecord:
+def record(run_id: str, host: str = FAR) -> RunRecord:
     now = datetime(2026, 1, 2, tzinfo=UTC)
     resolution = Resolution(
         app="toy_project",
         target="toy",
         app_path="/apps/toy_project",
-        mode=Mode.CLUSTER,
-        modes_enabled=Mode.CLUSTER,
-        selection=Selection(workers={FAR: 1}),
-        slots=(SlotSpec(0, FAR, 1),),
+        mode=Mode.PLAIN,
+        modes_enabled=Mode.PLAIN,
+        selection=Selection(workers={host: 1}),
+        slots=(SlotSpec(0, host, 1),),
         args={},
         data_in="/in",
         data_out="/out",
@@ -62,23 +66,32 @@ def record(run_id: str) -> RunRecord:
     run = Run(
         id=run_id,
         app="toy_project",
-        mode=Mode.CLUSTER,
+        mode=Mode.PLAIN,
         state=RunState.SUCCEEDED,
         create_time=now,
         end_time=now,
     )
-    return RunRecord(number=0, run=run, resolution=resolution, builds={FAR: "/build"})
+    return RunRecord(number=0, run=run, resolution=resolution, builds={host: "/build"})
 
 
-async def test_a_host_that_is_off_is_asked_once_and_keeps_its_runs(tmp_path: Path) -> None:
-    store, asked = Store.open(tmp_path / "store.sqlite3"), Counter[str]()
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "store.sqlite3")
+    yield opened
+    opened.close()
+
+
+async def test_a_host_that_is_off_is_asked_once_and_keeps_its_runs(
+    store: Store, tmp_path: Path
+) -> None:
+    asked = Counter[str]()
     far, here = OffTransport(FAR, asked), LocalTransport(tmp_path / "host")
 
     def way(address: str) -> HostTransport:
         return cast(HostTransport, far) if address == FAR else here
 
     names = [f"run-{number:03d}" for number in range(205)]
-    local = evolve(record("local"), builds={})
+    local = record("local", THIS_MACHINE)
     for each in (*map(record, names), local):
         await store.write(lambda tx, each=each: run_store.insert(tx, each))
     pruner = Pruner(store, way, PipelinePruner(store, tmp_path / "pipelines"))
@@ -90,4 +103,3 @@ async def test_a_host_that_is_off_is_asked_once_and_keeps_its_runs(tmp_path: Pat
     }
     assert asked == {FAR: 1}
     assert store.read(lambda db: run_store.known(db, [*names, "local"])) == set(names)
-    store.close()
