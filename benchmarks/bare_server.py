@@ -43,7 +43,7 @@ async def stream(request: bytes, _: object) -> AsyncIterator[bytes]:
 
 async def serve(path: str) -> None:
     server = grpc.aio.server()
-    methods = {
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Echo": grpc.unary_unary_rpc_method_handler(echo),
         "Stream": grpc.unary_stream_rpc_method_handler(stream),
     }

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from medians import Medians, alternating, load
@@ -112,8 +113,8 @@ def main() -> None:
             seconds = [milliseconds / 1000] * (2000 // (milliseconds + 9))
             cluster, pool = alternating(
                 3,
-                lambda each=seconds: span(client, Mode.CLUSTER, each),
-                lambda each=seconds: span(client, Mode.POOL, each),
+                partial(span, client, Mode.CLUSTER, seconds),
+                partial(span, client, Mode.POOL, seconds),
             )
             each = sum(seconds) / 2
             print(f"{len(seconds)} partitions of {milliseconds} ms, {each:.2f} s in each slot:")

@@ -14,6 +14,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import grpc
 from attrs import frozen
@@ -120,12 +121,13 @@ def main() -> None:
         grpc.insecure_channel(daemon.address.target) as channel,
         grpc.insecure_channel(bare.target) as floor,
     ):
-        echo = floor.unary_unary(ECHO)
+        echo: grpc.UnaryUnaryMultiCallable[bytes, bytes] = floor.unary_unary(ECHO)
         for name, method, request in reads(channel):
-            ask = channel.unary_unary(f"/agi.v1.RunService/{method}")
+            path = f"/agi.v1.RunService/{method}"
+            ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
             size = str(len(ask(request()))).encode()
             ours = Side(daemon.pid, ask, request)
-            compare(name, ours, Side(bare.pid, echo, lambda size=size: size), rounds)
+            compare(name, ours, Side(bare.pid, echo, partial(bytes, size)), rounds)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def processor_of(pid: int) -> float:
 
 def repeated(pid: int, what: str, call: Callable[[int], Any], repeats: int = REPEATS) -> None:
     before = processor_of(pid)
-    seconds = [timed(lambda n=n: call(n))[1] for n in range(repeats)]
+    seconds = [timed(partial(call, n))[1] for n in range(repeats)]
     row(what, seconds, (processor_of(pid) - before) / repeats)
 
 

@@ -91,7 +91,8 @@ def _quietly(command: list[str]) -> None:
 def compare(
     name: str, floor: str, ours: Callable[[], None], theirs: Callable[[], None], rounds: int
 ) -> None:
-    ours(), theirs()
+    for side in (ours, theirs):
+        side()
     pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
     mine, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     ratio = statistics.median(mine) / statistics.median(other)

@@ -29,7 +29,7 @@ from partition_overhead import CORES, Case, bare_processes, run
 from agi_cluster.client.sync import Client
 from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.requests import CreateBenchmark, StartRun
-from agi_cluster.model.run import RunState
+from agi_cluster.model.run import Run, RunState
 from agi_cluster.model.selection import THIS_MACHINE, Selection
 from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_daemon.install.native import FLAGS
@@ -98,7 +98,7 @@ def builds(daemon: RunningDaemon, client: Client) -> dict[Mode, str]:
     for mode in (Mode.PLAIN, Mode.CYTHON):
         started = client.start_run(StartRun(app=str(FLIGHTS), mode=mode, args={"months": [1]}))
         *_, (last, _) = client.watch_run(started.id)
-        assert last.state is RunState.SUCCEEDED, last.error
+        assert isinstance(last, Run) and last.state is RunState.SUCCEEDED, last
         spec = daemon.state / "host/runs" / started.id / "spec.json"
         found[mode] = f"{json.loads(spec.read_text())['build']}/bin/python"
     return found

@@ -15,6 +15,7 @@ import random
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import heapreplace
 from typing import TypeVar
 
@@ -85,7 +86,7 @@ def quality(partitions: int, slots: int, kind: str) -> str:
         weights = [draw.lognormvariate(0, 0.5) for _ in range(partitions)]
         speeds = speeds_of(kind, slots, draw)
         places = slots_of(speeds)
-        placement, seconds = timed(lambda w=weights, p=places: place(w, p))
+        placement, seconds = timed(partial(place, weights, places))
         times.append(seconds)
         gaps["ours"].append(placement.gap)
         plain = plain_longest_first(weights, speeds) / placement.lower_bound - 1

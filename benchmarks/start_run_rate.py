@@ -96,7 +96,9 @@ async def measure(daemon: RunningDaemon, bare: BareServer, count: int, rounds: i
         grpc.aio.insecure_channel(daemon.address.target) as ours,
         grpc.aio.insecure_channel(bare.target) as theirs,
     ):
-        starter, echo = Starter(ours.unary_unary(START)), theirs.unary_unary(ECHO)
+        start: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = ours.unary_unary(START)
+        echo: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = theirs.unary_unary(ECHO)
+        starter = Starter(start)
         before = cpu_seconds(daemon.pid)
         for _ in range(rounds):
             for name, rate in (

@@ -24,7 +24,7 @@ from agi_cluster.model.requests import StartRun
 from agi_cluster.model.run import Run, RunPartition, RunState
 from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_daemon.events import Events, Fact
-from agi_daemon.planning import plan_store
+from agi_daemon.planning import plan_store, restored_plan
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.planning.plans import plan_reference
 from agi_daemon.runs import run_store
@@ -72,7 +72,7 @@ class StoredRun:
 
     def write(self, connection: sqlite3.Connection, events: Events) -> None:
         """Store it, settled as it is."""
-        plan_store.insert(connection, self.plan)
+        restored_plan.put(connection, self.plan, self.record.resolution)
         stored = run_store.insert(connection, self.record)
         run_store.update(connection, stored)
         Claim(str(uuid.uuid4()), "StartRun", "", "").remember(connection, stored.run.id)

@@ -49,7 +49,8 @@ class Arrivals:
 async def watch(channel: grpc.aio.Channel, request: bytes) -> Arrivals:
     """Watch to the end."""
     messages, sizes, delays = 0, 0, list[float]()
-    async for data in channel.unary_stream(WATCH)(request):
+    watching: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(WATCH)
+    async for data in watching(request):
         now = time.time()
         messages, sizes = messages + 1, sizes + len(data)
         response = pb.WatchRunResponse.FromString(data)
@@ -61,7 +62,8 @@ async def watch(channel: grpc.aio.Channel, request: bytes) -> Arrivals:
 
 async def drain(channel: grpc.aio.Channel, request: bytes) -> int:
     """Receive a stream and count its messages."""
-    return len([None async for _ in channel.unary_stream(STREAM)(request)])
+    streaming: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
+    return len([None async for _ in streaming(request)])
 
 
 @asynccontextmanager

@@ -42,6 +42,18 @@ class {manager}Worker(BaseWorker):
     def reduce(self, results):
         return [result.value for result in results]
 """
+PRINTING = """\
+import time
+from pathlib import Path
+from agi_env import BaseWorker
+
+class {manager}Worker(BaseWorker):
+    def work(self, partition, out):
+        print(f"begun {partition.id}", flush=True)
+        while not Path(self.args["gate"]).exists():
+            time.sleep(0.02)
+        print(f"done {partition.id}", flush=True)
+"""
 ODD = [
     {"id": "plain", "payload": None},
     {"id": "a b\n\tc", "label": "two\nlines", "payload": "text \U0001f600 \x00"},
@@ -93,6 +105,25 @@ def test_a_partition_that_was_moved_runs_on_its_new_host(
     assert run.result == [
         [each["id"], names[plan.slots[finished[each["id"]]].host], each["payload"]] for each in ODD
     ]
+
+
+def test_what_is_printed_is_told_as_it_comes_from_every_host_and_once(
+    client: Client, hosts: Cluster, make_app: Callable[..., Path]
+) -> None:
+    app, gate = str(make_app("printing", worker=PRINTING)), hosts.share / "gate-printing"
+    chosen = Selection(workers={host.address: 1 for host in hosts.hosts[:2]}, cores_per_slot=1)
+    args = {"gate": str(gate), "parts": 2}
+    asked = StartRun(app=app, mode=Mode.CLUSTER, selection=chosen, args=args)
+    run, told = client.start_run(asked), ""
+    pieces = client.read_run_log(run.id, follow=True)
+    while told.count("begun") < 2:
+        told += next(pieces)[1]
+    assert client.get_run(run.id).state is RunState.RUNNING
+    hosts[1].sshd.cut()
+    gate.touch()
+    told += "".join(text for _, text in pieces)
+    assert client.get_run(run.id).state is RunState.SUCCEEDED
+    assert (told.count("begun"), told.count("done")) == (2, 2)
 
 
 def test_the_path_from_settings_to_history_when_a_worker_host_changes(

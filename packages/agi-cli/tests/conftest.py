@@ -497,8 +497,10 @@ class FakeClient:
         self._ask(("retry_run", name, current_sources, validate_only))
         return attrs.evolve(self.final, id="weather-r2", retry_of=name)
 
-    def read_run_log(self, name: str, *, file: str = "") -> Iterator[tuple[str, str]]:
-        self._ask(("read_run_log", name, file))
+    def read_run_log(
+        self, name: str, *, file: str = "", follow: bool = False
+    ) -> Iterator[tuple[str, str]]:
+        self._ask(("read_run_log", name, file, follow))
         yield from [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]
 
     def render_snippet(

@@ -71,7 +71,8 @@ def test_verbosity_2_names_each_partition_and_0_is_silent(terminal):
 
 def test_verbosity_3_shows_what_the_app_prints(terminal):
     terminal.type("run", "weather", "-v", "3")
-    assert "--- executor-0-0.log\nhello\n" in terminal.said
+    assert "\nexecutor-0-0.log: hello\n" in terminal.said
+    assert ("read_run_log", "weather-r1", "", True) in terminal.client.asked
 
 
 def test_a_failed_run_is_reported_and_ends_with_the_code_of_its_error(terminal, failed_run):

@@ -55,6 +55,13 @@ async def test_a_run_returns_its_result(daemon, env):
     assert (request.args, request.verbose, request.app) == ({"nfile": 3}, 1, "flights_project")
 
 
+async def test_verbosity_3_says_what_the_app_prints(daemon, env, caplog):
+    caplog.set_level(logging.INFO, "agi")
+    await AGI.run(AgiEnv(app="flights_project", verbose=3), mode=1)
+    printed = [message for message in caplog.messages if message.startswith("runner.log")]
+    assert printed == ["runner.log: one", "runner.log: two"]
+
+
 async def test_a_result_prints_as_a_table(daemon, env):
     paths = RunPaths(published="/share/flights/results/r1")
     warnings = ("cluster.pool differs from the snippet",)

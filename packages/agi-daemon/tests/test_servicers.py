@@ -279,7 +279,7 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, tuple[Any, ...], dict[str
         "runs",
         "ReadRunLog",
         {"name": "r1", "file": "runner.log"},
-        ("read_run_log", ("runs/r1",), {"file": "runner.log"}),
+        ("read_run_log", ("runs/r1",), {"file": "runner.log", "follow": False}),
     ),
     (
         "runs",

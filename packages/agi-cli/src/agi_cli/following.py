@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from agi_cli import exit_codes
 from agi_cli.install_tracker import InstallTracker
 from agi_cli.listing import fetched
 from agi_cli.live import display
+from agi_cli.printed import printed
 from agi_cli.session import Session
 from agi_cli.tracker import RunTracker
 from agi_cli.views.installation import install_progress
@@ -46,18 +47,18 @@ def follow_run(session: Session, client: Client, run: Run, verbose: int | None =
     # Also a quiet line of progress is computed from each partition.
     asked = max(level, Verbosity.PARTITIONS) if level else level
     show = display(session.err, lambda: _run_status(tracker), quiet=level == Verbosity.QUIET)
+    said = printed(client, run.id, show.line) if level == Verbosity.OUTPUT else nullcontext()
     with detaching(session, f"runs/{run.id}", "agi runs watch", "agi runs cancel"), show:
         show.line(f"runs/{run.id}: {run.app}, mode {run.mode.words}")
         _learn_plan(client, tracker, run.plan)
-        for update, _ in client.watch_run(run.id, verbose=asked):
-            tracker.take(update)
-            if isinstance(update, Event):
-                if update.kind == "planned":
-                    _learn_plan(client, tracker, str(update.data["plan"]))
-                _tell(show.line, update, level, tracker.label)
-            show.tick()
-    if level == Verbosity.OUTPUT:
-        _show_logs(session, client, run)
+        with said:
+            for update, _ in client.watch_run(run.id, verbose=asked):
+                tracker.take(update)
+                if isinstance(update, Event):
+                    if update.kind == "planned":
+                        _learn_plan(client, tracker, str(update.data["plan"]))
+                    _tell(show.line, update, level, tracker.label)
+                show.tick()
     return tracker.run
 
 
@@ -157,14 +158,3 @@ def _run_status(tracker: RunTracker) -> tuple[float | None, str]:
     if tracker.running:
         words.append(", ".join(tracker.running[:3]))
     return tracker.share, "; ".join(words)
-
-
-def _show_logs(session: Session, client: Client, run: Run) -> None:
-    shown = ""
-    for file, text in client.read_run_log(run.id):
-        if file != shown:
-            session.say(f"--- {file}")
-            shown = file
-        session.err.write(text)
-    if shown:
-        session.say("---")

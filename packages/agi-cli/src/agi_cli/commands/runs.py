@@ -112,12 +112,15 @@ def logs(
     file: Annotated[
         str, typer.Option(metavar="FILE", help="Only this file, such as executor-0-0.log.")
     ] = "",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-F", help="Go on until the run is settled.")
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Write what the processes of RUN printed."""
     session = session_of(context)
     with session.client() as client:
-        pieces = client.read_run_log(name, file=file)
+        pieces = client.read_run_log(name, file=file, follow=follow)
         files = ((each, texts) for each, texts in groupby(pieces, key=lambda piece: piece[0]))
         if output is Format.JSON:
             whole = [{"file": each, "text": "".join(t for _, t in texts)} for each, texts in files]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from agi_cluster import client as clients
@@ -224,10 +226,14 @@ async def _run(start: StartRun, verbose: int) -> RunResult:
         started = await client.start_run(start)
         updates = client.watch_run(started.id, verbose=verbose)
         progress = Progress(f"runs/{started.id}", verbose)
-        run = await progress.follow(updates, started)
-        if verbose >= Verbosity.OUTPUT:
-            async for file, text in client.read_run_log(run.id):
-                progress.say(Verbosity.OUTPUT, f"{file}: {text.rstrip()}")
+        async with AsyncExitStack() as stack:
+            if verbose >= Verbosity.OUTPUT:
+                from agi_cluster.agi_distributor.printed import printed  # noqa: PLC0415 - asyncio
+
+                pieces = client.read_run_log(started.id, follow=True)
+                saying = printed(pieces, partial(progress.say, Verbosity.OUTPUT))
+                await stack.enter_async_context(saying)
+            run = await progress.follow(updates, started)
         return RunResult.of(run, await _all(client.list_run_partitions, run.id))
 
 

@@ -160,7 +160,9 @@ class RunService(Protocol):
         request_id: str = "",
         validate_only: bool = False,
     ) -> Run: ...
-    def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
+    def read_run_log(
+        self, name: str, *, file: str = "", follow: bool = False
+    ) -> AsyncIterator[tuple[str, str]]:
         """Yield pieces of text, each with the name of the file it comes from."""
         ...
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,7 +17,7 @@ from agi_daemon.runs.directories import VERDICT_FILE
 from agi_daemon.runs.order import order_of
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.restorable import verdict_of
-from agi_daemon.transport.host_transport import HostTransport
+from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, NotFoundError, PythonMissingError, RefusedError
 from agi_env.runtime.inheritance import INHERITANCE_FILE
 from agi_env.runtime.journal import JOURNAL_FILE
@@ -80,7 +82,7 @@ async def read_result(transport: HostTransport, record: RunRecord) -> Any:
     return json.loads(await transport.read_file(path, deadline_s=_DEADLINE_S))
 
 
-async def read_logs(
+def read_logs(
     transport: HostTransport, record: RunRecord, file: str
 ) -> AsyncIterator[tuple[str, str]]:
     """Yield the text of the run's logs, or of one of them, each piece with its file's name.
@@ -88,10 +90,31 @@ async def read_logs(
     Raises:
         NotFoundError: The run's build was removed from the host, which is what reads them.
     """
-    argv = [record.python_on(transport.host), "-m", "agi_env.runtime.logs"]
+    return _log_pieces(transport, record, [], file, None)
+
+
+def follow_logs(
+    transport: HostTransport, record: RunRecord, file: str, over: asyncio.Event
+) -> AsyncIterator[tuple[str, str]]:
+    """Yield the same as it comes; once ``over`` is set, what is there by then is the last.
+
+    Raises:
+        NotFoundError: As `read_logs` does.
+    """
+    return _log_pieces(transport, record, ["--follow"], file, over)
+
+
+async def _log_pieces(
+    transport: HostTransport,
+    record: RunRecord,
+    options: Sequence[str],
+    file: str,
+    over: asyncio.Event | None,
+) -> AsyncIterator[tuple[str, str]]:
+    argv = [record.python_on(transport.host), "-m", "agi_env.runtime.logs", *options]
     argv += [str(place_of(transport, record.run.id)), *([file] if file else [])]
     try:
-        async with await transport.open_channel(argv) as channel:
+        async with await transport.open_channel(argv) as channel, _telling(channel, over):
             async for line in channel.lines():
                 piece = json.loads(line)
                 yield piece["file"], piece["text"]
@@ -101,6 +124,25 @@ async def read_logs(
             where=transport.host,
             remedy="Its results stay: `agi runs show RUN` says where",
         ) from error
+
+
+@asynccontextmanager
+async def _telling(channel: Channel, over: asyncio.Event | None) -> AsyncIterator[None]:
+    """Tell a command once it is over, while this lasts."""
+    if over is None:
+        yield
+        return
+
+    async def tell() -> None:
+        await over.wait()
+        await channel.send(b"\n")
+
+    telling = asyncio.create_task(tell(), name="telling that it is over")
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 def spec_of(record: RunRecord, host: str, cluster: ClusterSettings) -> RunSpec:

@@ -23,19 +23,20 @@ from agi_daemon.events import Fact
 from agi_daemon.planning import plan_store
 from agi_daemon.pruning.pruner import Pruner
 from agi_daemon.resource_id import new_id
-from agi_daemon.runs import retry, run_directory, run_store
+from agi_daemon.runs import retry, run_store
 from agi_daemon.runs.chosen_plan import ChosenPlan
 from agi_daemon.runs.driver import DEFAULT_GRACE_S
 from agi_daemon.runs.journal_copy import keeping_requests
 from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.reconciler import Reconciler
 from agi_daemon.runs.record import RunRecord
+from agi_daemon.runs.run_logs import RunLogs
 from agi_daemon.snippets.staleness import differences_since
 from agi_daemon.store import pages
 from agi_daemon.store.codec import dump, load
 from agi_daemon.store.requests import Claim, Requests
 from agi_env.app import full_name
-from agi_env.errors import AgiError, HostError, RequestInvalidError
+from agi_env.errors import RequestInvalidError
 from agi_env.settings import Settings
 
 
@@ -182,21 +183,14 @@ class Runs:
         await retry.require_kept(first, self._parts.hosts.transport(first.runner_host))
         return record
 
-    async def read_run_log(self, name: str, *, file: str = "") -> AsyncIterator[tuple[str, str]]:
-        """Yield the text of the run's log files, as far as they are written."""
+    async def read_run_log(
+        self, name: str, *, file: str = "", follow: bool = False
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Yield what the run's processes printed, and what they print until it is settled."""
         record = self._record(name)
-        if not record.run.paths.run_directory:
-            return
-        unheard: AgiError | None = None
-        for host in dict.fromkeys((record.runner_host, *record.builds)):
-            try:
-                transport = self._parts.hosts.transport(host)
-                async for piece in run_directory.read_logs(transport, record, file):
-                    yield piece
-            except HostError as error:  # the others' logs are worth as much
-                unheard = error
-        if unheard is not None:
-            raise unheard
+        logs = RunLogs(self._parts.hosts, lambda: self._record(record.run.id), file)
+        async for piece in logs.follow() if follow else logs.read():
+            yield piece
 
     async def prune_runs(
         self, policy: PrunePolicy, *, request_id: str = "", validate_only: bool = False

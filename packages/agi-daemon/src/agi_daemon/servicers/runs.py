@@ -88,7 +88,7 @@ class RunServicer(runs_pb2_grpc.RunServiceServicer):
         self, request: pb.ReadRunLogRequest, context: Context
     ) -> AsyncIterator[pb.ReadRunLogResponse]:
         name = resource_name(_COLLECTION, request.name)
-        pieces = self._runs.read_run_log(name, file=request.file)
+        pieces = self._runs.read_run_log(name, file=request.file, follow=request.follow)
         return packed(pieces, lambda piece: pb.ReadRunLogResponse(file=piece[0], text=piece[1]))
 
     async def PruneRuns(self, request: pb.PruneRunsRequest, context: Context) -> pb.Pruning:

@@ -9,6 +9,7 @@ something is missing. A file that is there already, from an earlier writer, beco
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 TAIL_BYTES = 8192
@@ -16,6 +17,7 @@ TAIL_BYTES = 8192
 
 _SEGMENT = ".tail-"
 _NOTE_BYTES = 128
+_NOTE = re.compile(rb"\n\[\.\.\. (\d+) bytes were dropped here \.\.\.\]\n")
 
 
 class BoundedLog:
@@ -104,6 +106,23 @@ def read(path: Path) -> bytes:
     return b"".join([_content(path), _dropped(segments, pieces), *pieces])
 
 
+def placed(path: Path) -> list[tuple[int, bytes]]:
+    """The pieces of a log, also while it is written, each with how much was written before it."""
+    segments = _segments(path)
+    pieces = [_content(segment) for segment in segments]
+    beginning = _content(path)
+    if not segments:
+        return _parted(beginning)
+    full, first = max(map(len, pieces)), len(beginning)
+    numbers = map(_number, segments)
+    return [(0, beginning), *((first + n * full, p) for n, p in zip(numbers, pieces, strict=True))]
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that make up a log now."""
+    return [path, *_segments(path)]
+
+
 def tail(path: Path, size: int = TAIL_BYTES) -> bytes:
     """The last bytes of a log, also while it is written; empty when there is none."""
     end = b""
@@ -140,6 +159,14 @@ def _content(path: Path, last: int | None = None) -> bytes:
             return file.read()
     except FileNotFoundError:  # an old segment goes while others read
         return b""
+
+
+def _parted(joined: bytes) -> list[tuple[int, bytes]]:
+    """The pieces of a log that was closed, at the line where something is missing."""
+    note = _NOTE.search(joined)
+    if note is None:
+        return [(0, joined)]
+    return [(0, joined[: note.start()]), (note.start() + int(note[1]), joined[note.end() :])]
 
 
 def _dropped(segments: list[Path], pieces: list[bytes]) -> bytes:

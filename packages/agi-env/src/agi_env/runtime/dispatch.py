@@ -159,11 +159,11 @@ class Dispatch:
         match event:
             case events.ExecutorStarted():
                 cores = self._crew.slots[seat.slot].spec.threads
-                self._append("executor_started", **_facts(event), cores=cores)
+                self._append("executor_started", **events.told_of(event), cores=cores)
             case events.ExecutorReady():
                 self._ready(seat, event)
             case events.ExecutorUnfit():
-                self._append("executor_unfit", **_facts(event))
+                self._append("executor_unfit", **events.told_of(event))
                 self._fail(verdict.start_failed(event.cause), event.at)
             case events.ExecutorStopped():
                 self._stopped(seat, event)
@@ -176,7 +176,7 @@ class Dispatch:
         match event:
             case events.PartitionBegan():
                 if seat.begin(event.id, event.attempt, event.at):
-                    self._append("partition_started", **_facts(event))
+                    self._append("partition_started", **events.told_of(event))
             case events.PartitionFinished():
                 self._finished(seat, event)
             case events.PartitionFailed():
@@ -199,7 +199,7 @@ class Dispatch:
 
     def _finished(self, seat: Seat, event: events.PartitionFinished) -> None:
         if seat.answer(event.id, event.attempt, event.at):
-            self._append("partition_finished", **_facts(event))
+            self._append("partition_finished", **events.told_of(event))
             accepted = Accepted(self._epoch, event.attempt, event.seconds, event.sha256)
             self.ledger.finished[event.id] = accepted
 
@@ -217,7 +217,7 @@ class Dispatch:
     def _reduction_finished(self, seat: Seat, event: events.ReduceFinished) -> None:
         if seat.reducing:
             seat.reducing = False
-            self._append("reduce_finished", **_facts(event))
+            self._append("reduce_finished", **events.told_of(event))
             self.reduction.accepted = Accepted(
                 self._epoch, event.attempt, event.seconds, event.sha256
             )
@@ -230,12 +230,12 @@ class Dispatch:
     def _stopped(self, seat: Seat, event: events.ExecutorStopped) -> None:
         seat.take(SeatState.STOPPED, event.at)
         if event.cause is not None:
-            self._append("stop_failed", **_facts(event))
+            self._append("stop_failed", **events.told_of(event))
             self._fail(verdict.stop_failed(event.cause), event.at)
 
     def _ended(self, seat: Seat, event: events.ExecutorEnded) -> None:
         end = event.cause if seat.killed is None else replace(event.cause, kind=seat.killed)
-        facts = {**_facts(event), "cause": end.to_dict()}
+        facts = {**events.told_of(event), "cause": end.to_dict()}
         self._append("executor_ended", **facts)
         if self.phase < Phase.STOPPING:
             self._lost(seat, end, event.at)
@@ -394,9 +394,3 @@ class Dispatch:
 
     def _append(self, kind: str, /, **fields: Any) -> None:
         self._out.append(Append(kind, fields))
-
-
-def _facts(event: events.SeatEvent) -> dict[str, Any]:
-    facts = events.facts_of(event)
-    del facts["at"]
-    return facts

@@ -277,3 +277,10 @@ def facts_of(event: SeatEvent) -> dict[str, Any]:
     if facts.get("cause") is not None:
         facts["cause"] = asdict(facts["cause"])
     return facts
+
+
+def told_of(event: SeatEvent) -> dict[str, Any]:
+    """What the journal says of an event; it has times of its own."""
+    facts = facts_of(event)
+    del facts["at"]
+    return facts

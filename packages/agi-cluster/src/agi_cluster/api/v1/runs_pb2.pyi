@@ -878,17 +878,21 @@ class ReadRunLogRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     FILE_FIELD_NUMBER: builtins.int
+    FOLLOW_FIELD_NUMBER: builtins.int
     name: builtins.str
     """runs/{id}."""
     file: builtins.str
     """Only this file of it; empty: all, one after another."""
+    follow: builtins.bool
+    """Go on with what is printed from now on, until the run is settled."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         file: builtins.str = ...,
+        follow: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["file", b"file", "name", b"name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["file", b"file", "follow", b"follow", "name", b"name"]) -> None: ...
 
 Global___ReadRunLogRequest: typing_extensions.TypeAlias = ReadRunLogRequest
 

@@ -146,10 +146,24 @@ def prune_runs(
     )
 
 
-def read_run_log(name: str, *, file: str = "") -> Stream[tuple[str, str]]:
-    """The text that a run's processes printed, in pieces, each with the name of its file."""
-    request = checked(pb.ReadRunLogRequest)(name=resource_name("runs", name), file=file)
-    return Stream(stub=RunServiceStub, rpc="ReadRunLog", request=request, parse=_piece)
+def read_run_log(name: str, *, file: str = "", follow: bool = False) -> Stream[tuple[str, str]]:
+    """The text that a run's processes printed, in pieces, each with the name of its file.
+
+    Args:
+        name: The run.
+        file: Only this file of it; empty: all.
+        follow: Go on with what is printed from now on, until the run is settled.
+    """
+    request = checked(pb.ReadRunLogRequest)(
+        name=resource_name("runs", name), file=file, follow=follow
+    )
+    return Stream(
+        stub=RunServiceStub,
+        rpc="ReadRunLog",
+        request=request,
+        parse=_piece,
+        pace=Pace.FOLLOW if follow else Pace.LOG,
+    )
 
 
 def _page(response: pb.ListRunsResponse) -> Page[Run]:
