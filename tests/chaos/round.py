@@ -3,6 +3,10 @@
 It plays rounds of a minute each, with the seeds N, N+1, ..., until the time is up, and prints the
 figures. A round that breaks a promise is printed with the command that plays it again; its
 directory is kept.
+
+With ``--hosts N`` the runs in cluster modes have N test hosts for their workers, and now and then
+for their scheduler (see docs/test-hosts.md; this needs root). Then links, SSH servers, disks and
+whole hosts fail as well, and what failed because of that is retried when the storm is over.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness import chaos_round, faults
+from harness import chaos_round, faults, host_faults
 from harness.chaos_round import Round
 from harness.figures import Figures
 
@@ -34,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fault_names=tuple(options.faults),
         mean_pause_s=options.pause,
         modes=tuple(Mode(number) for number in options.modes),
+        hosts=options.hosts,
+        mean_calm_s=options.calm,
     )
     total, end, seed = Figures(), time.monotonic() + 60 * options.minutes, options.seed
     while seed == options.seed or time.monotonic() < end:
@@ -64,6 +70,8 @@ def _command(planned: Round) -> str:
     words = ["uv run python tests/chaos/round.py", f"--seed {planned.seed} --minutes 0"]
     words += [f"--round-seconds {planned.seconds:g}", f"--customers {planned.customers}"]
     words += [f"--apps {planned.apps}", f"--pause {planned.mean_pause_s:g}"]
+    if planned.hosts:
+        words.append(f"--hosts {planned.hosts} --calm {planned.mean_calm_s:g}")
     if planned.fault_names:
         words.append(f"--faults {' '.join(planned.fault_names)}")
     if planned.modes:
@@ -80,8 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--apps", type=int, default=2, choices=(1, 2, 3))
     parser.add_argument("--pause", type=float, default=0.25, help="mean seconds between faults")
     parser.add_argument("--modes", type=int, nargs="*", default=[], help="default: all there are")
-    names = ", ".join(fault.name for fault in faults.LOCAL | faults.CLUSTER)
-    parser.add_argument("--faults", nargs="*", default=[], help=f"words in the names of: {names}")
+    parser.add_argument("--hosts", type=int, default=0, help="test hosts to run on; needs root")
+    calm = "mean seconds between faults of machines, with --hosts"
+    parser.add_argument("--calm", type=float, default=1.5, help=calm)
+    known = faults.LOCAL | faults.CLUSTER | faults.GIVEN_UP | host_faults.HOSTS | host_faults.DISKS
+    names = ", ".join(fault.name for fault in known)
+    parser.add_argument("--faults", nargs="*", default=[], help=f"parts of the names of: {names}")
     return parser
 
 

@@ -7,6 +7,7 @@ from harness import chaos_round
 from harness.chaos_round import Round
 
 from agi_env.mode import Mode
+from hosts.programs import UnavailableError, require
 
 LOCAL = (Mode.PLAIN, Mode.POOL)
 CLUSTER = (Mode.CLUSTER, Mode.CLUSTER | Mode.POOL)
@@ -21,4 +22,18 @@ async def test_nothing_is_lost_counted_twice_or_left_behind(
     figures = (await chaos_round.play(planned)).figures
     assert not figures.violations, [*map(str, figures.violations), *figures.lines()]
     assert figures.runs["SUCCEEDED"] >= 2, list(figures.lines())
+    assert figures.faults.total() >= 5, list(figures.lines())
+
+
+@pytest.mark.timeout(300)
+async def test_hosts_that_fail_lose_nothing_either() -> None:
+    try:
+        require()
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    planned = Round(
+        3, seconds=16.0, apps=1, jobs=2, modes=CLUSTER, hosts=2, mean_pause_s=0.5, mean_calm_s=1.0
+    )
+    figures = (await chaos_round.play(planned)).figures
+    assert not figures.violations, [*map(str, figures.violations), *figures.lines()]
     assert figures.faults.total() >= 5, list(figures.lines())

@@ -18,6 +18,7 @@ from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_env.mode import Mode
 from hosts.cluster import Cluster
 from hosts.faults.network import link_down
+from hosts.host import Host
 
 DEADLINE_S = 90.0
 LEASE_S = 2.0
@@ -111,6 +112,12 @@ def left_on(hosts: Cluster) -> list[str]:
     return [each for each in found if "agi_env" in each]
 
 
+def worker_on(host: Host) -> str:
+    """The number of the worker, which is the parent of its executor."""
+    listed = host.run("pgrep", "-o", "-f", "executor_link|agi_env.runtime.executor").stdout
+    return host.run("ps", "-o", "ppid=", "-p", listed.split()[0]).stdout.strip()
+
+
 def lost_on(run: Run, host: str) -> Cause:
     (slot,) = [each for each in run.slots if each.host == host]
     assert slot.lost is not None
@@ -142,10 +149,7 @@ def test_a_killed_worker_says_how_it_ended(client: Client, hosts: Cluster, apps:
     gate = hosts.share / "gate-worker"
     run_id = start(client, apps[0], selection(hosts, 0, 1), parts=4, gate=str(gate))
     until_running(client, run_id, 2)
-    listed = hosts[1].run("pgrep", "-o", "-f", "executor_link|agi_env.runtime.executor").stdout
-    executor = listed.split()[0]
-    worker = hosts[1].run("ps", "-o", "ppid=", "-p", executor).stdout.strip()
-    hosts[1].run("kill", "-KILL", worker)
+    hosts[1].run("kill", "-KILL", worker_on(hosts[1]))
     gone = first_event(client, run_id, "worker_gone")
     gate.touch()
     run = settle(client, run_id)
@@ -172,6 +176,22 @@ def test_a_cancel_is_bounded_although_a_host_is_cut_off_and_clears_up_later(
     until(lambda: not client.get_run(run_id).uncleared_hosts)
     (cleared,) = events(client, run_id, "host_cleared")
     assert cleared.data["host"] == hosts[1].address
+    until(lambda: not left_on(hosts))
+
+
+def test_what_a_daemon_had_no_time_to_look_at_is_cleared_up_by_the_next(
+    daemon: RunningDaemon, client: Client, hosts: Cluster, apps: list[str]
+) -> None:
+    run_id = start(client, apps[0], selection(hosts, 0, 1), parts=4, gate="/nowhere")
+    until_running(client, run_id, 2)
+    cut = hosts[1].fault(link_down)
+    hosts[1].run("kill", "-STOP", worker_on(hosts[1]))
+    client.cancel_run(run_id, grace_seconds=0)
+    assert settle(client, run_id).state is RunState.CANCELLED
+    daemon.kill()
+    cut.undo()
+    assert left_on(hosts)
+    daemon.start()
     until(lambda: not left_on(hosts))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from agi_cluster.client.sync import Client
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
+from agi_env.runtime.identity import Identity
 
 WORKER = """
 import os
@@ -61,6 +64,12 @@ def begun(scratch: Path) -> list[int]:
 
 def partitions(client: Client, run: Run) -> dict[str, RunPartition]:
     return {each.id: each for each in client.list_run_partitions(run.id).items}
+
+
+def end_runner(directory: Path) -> None:
+    runner = Identity.read(directory)
+    if runner is not None and runner.is_living:
+        os.kill(runner.pid, signal.SIGKILL)
 
 
 def failed(client: Client, run: Run) -> RunPartition:
@@ -125,6 +134,24 @@ def test_a_cancelled_run_is_resumed_by_a_retry(
     (scratch / "mended").touch()
     assert ask.settled(client.retry_run(started.id).id).result == sum(range(PARTS))
     assert begun(scratch)[:3] == [1, 1, 1]
+
+
+def test_a_run_that_lost_its_runner_too_often_is_finished_by_a_retry(
+    ask: Any, client: Client, app: Path, scratch: Path
+) -> None:
+    args = {"parts": PARTS, "scratch": str(scratch), "waits": 3}
+    started = client.start_run(ask.request(app, args=args))
+    ask.until(lambda: client.get_run(started.id).progress.succeeded == PARTS - 1)
+    directory = Path(client.get_run(started.id).paths.run_directory)
+    ask.until(lambda: end_runner(directory) or client.get_run(started.id).state.settled)
+    lost = client.get_run(started.id)
+    ask.told(lost.error, "RUNNER_LOST")
+    assert lost.runner_lost.kind == "killed"
+    (scratch / "mended").touch()
+    again = ask.settled(client.retry_run(started.id).id)
+    assert again.state is RunState.SUCCEEDED, again.error
+    assert again.result == sum(range(PARTS))
+    assert begun(scratch)[: PARTS - 1] == [1] * (PARTS - 1)
 
 
 def test_what_is_gone_or_was_made_by_other_sources_is_not_taken_over(

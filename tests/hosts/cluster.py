@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uv
 
-from hosts import machine, programs, sshd
+from hosts import disk, machine, programs, sshd
 from hosts.host import Host, Place
 from hosts.network import Network
 from hosts.subnet import BASE, Subnet, claimed, claimed_any
@@ -96,7 +96,7 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    count: int, *, share: Path | None = None, mounts: Sequence[Path] = ()
+    count: int, *, share: Path | None = None, mounts: Sequence[Path] = (), home: str = ""
 ) -> Iterator[Cluster]:
     """Hosts that are on and answer, for as long as this lasts.
 
@@ -104,6 +104,8 @@ def cluster(
         count: How many.
         share: The shared directory; by default an empty one of this cluster.
         mounts: Further directories that all hosts have at the same paths.
+        home: How large a disk of its own root's home has on each host, as tmpfs reads it; empty:
+            it has none.
 
     Raises:
         UnavailableError: This machine cannot have test hosts.
@@ -113,7 +115,7 @@ def cluster(
     with claimed_any() as subnet:
         clear(subnet)
         try:
-            made = _made(subnet, count, share, tuple(mounts))
+            made = _made(subnet, count, share, tuple(mounts), home)
             with _started(made):
                 yield made
         finally:
@@ -136,11 +138,14 @@ def clear(subnet: Subnet) -> None:
             os.kill(pid, signal.SIGKILL)
     programs.eventually(lambda: not machine.leftovers(subnet.folder), "the hosts' processes end")
     Network(subnet).down()
+    disk.unmount_below(subnet.folder)
     if subnet.folder.exists():
         shutil.rmtree(subnet.folder)
 
 
-def _made(subnet: Subnet, count: int, share: Path | None, mounts: tuple[Path, ...]) -> Cluster:
+def _made(
+    subnet: Subnet, count: int, share: Path | None, mounts: tuple[Path, ...], home: str
+) -> Cluster:
     """The cluster, its hosts off, with an empty disk each."""
     subnet.folder.mkdir(parents=True)
     if share is None:
@@ -150,7 +155,8 @@ def _made(subnet: Subnet, count: int, share: Path | None, mounts: tuple[Path, ..
     network = Network(subnet)
     identity = sshd.make_key(subnet.folder / "identity")
     program = Path(uv.find_uv_bin()).resolve()
-    places = [Place(subnet, number, (share, *mounts), program) for number in range(1, count + 1)]
+    shares = (share, *mounts)
+    places = [Place(subnet, number, shares, program, home) for number in range(1, count + 1)]
     return Cluster(subnet, tuple(Host(place, network, identity) for place in places), share)
 
 

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from hosts import programs
+
 PASSWORD = "correct horse"
 """The password of the account ``worker``."""
 _HASH = (
@@ -51,18 +53,21 @@ FOLDERS = ("etc/ssh", "home", "mnt", "opt/uv", "root", "srv", "usr/local/bin", "
 VAR = ("cache", "lib", "log", "spool")
 
 
-def lay_out(disk: Path, name: str, names: Mapping[str, str]) -> None:
+def lay_out(disk: Path, name: str, names: Mapping[str, str], home: str = "") -> None:
     """Make a disk with nothing on it but a system and two accounts.
 
     Args:
         disk: Where; it does not exist yet.
         name: The host's name.
         names: What the host calls the addresses of its network.
+        home: How large a disk of its own root's home is on; empty: it is on that of all.
     """
     for folder in (*FOLDERS, *(f"var/{part}" for part in VAR)):
         (disk / folder).mkdir(parents=True)
     _var(disk / "var")
     _etc(disk / "etc", name, names)
+    if home:
+        mount_small(disk / "root", home)
     (disk / "usr/local/bin/uv").symlink_to("/opt/uv/uv")
     homes(disk)
 
@@ -70,10 +75,27 @@ def lay_out(disk: Path, name: str, names: Mapping[str, str]) -> None:
 def homes(disk: Path) -> None:
     """Make the homes of the accounts, empty."""
     for home, owner in ((disk / "root", 0), (disk / "home/worker", WORKER_ID)):
-        if home.exists():
-            shutil.rmtree(home)
-        home.mkdir(mode=0o700)
+        home.mkdir(mode=0o700, exist_ok=True)
+        for entry in home.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        home.chmod(0o700)
         os.chown(home, owner, owner)
+
+
+def mount_small(path: Path, size: str) -> None:
+    """Mount a disk of its own, in memory, on a directory of this machine."""
+    programs.run("mount", "-t", "tmpfs", "-o", f"size={size},mode=1777", "tmpfs", str(path))
+
+
+def unmount_below(folder: Path) -> None:
+    """Take away whatever is mounted below a directory of this machine."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for path in reversed(mounted):
+        if Path(path).is_relative_to(folder):
+            programs.run("umount", "-l", path, check=False)
 
 
 def _var(var: Path) -> None:

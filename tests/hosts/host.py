@@ -31,12 +31,14 @@ class Place:
         number: Which of its hosts; from 1.
         shares: What is mounted on it from this machine, at the same paths.
         uv: The program uv that it has.
+        home: How large a disk of its own root's home is on; empty: it is on that of all.
     """
 
     subnet: Subnet
     number: int
     shares: tuple[Path, ...]
     uv: Path
+    home: str = ""
 
     @property
     def name(self) -> str:
@@ -118,7 +120,7 @@ class Host:
         Args:
             names: What it calls the addresses of its network.
         """
-        disk.lay_out(self.disk, self.name, names)
+        disk.lay_out(self.disk, self.name, names, self.place.home)
         self.sshd.install()
         self._authorize()
         spec = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from hosts import Cluster, Host
+from hosts import Cluster, Host, cluster
 from hosts.faults import storage, tools
 from hosts.host import Fault
 from hosts.programs import ProgramError
@@ -32,6 +33,26 @@ def test_a_full_disk(hosts: Cluster) -> None:
     said(host, "head -c 100000 /dev/zero > state/more; rm other")
     assert said(host, "ls state") == "file\nmore"
     host.run("rm", "-r", "state")
+
+
+def test_a_home_on_a_disk_of_its_own_can_be_full_under_open_files(tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    with storage.small_disk(share, "1m"), cluster(1, share=share, home="2m") as made:
+        host = made[0]
+        with host.fault(storage.home_full), storage.filled(share):
+            for place in (host.home, str(share)):
+                with pytest.raises(ProgramError, match="No space left on device"):
+                    said(host, f"head -c 100000 /dev/zero > {place}/more")
+        host.power_off()
+        host.power_on()
+        assert said(host, "head -c 100000 /dev/zero > more; ls") == "more"
+        assert (host.disk / "root/.ssh/authorized_keys").exists()
+
+
+def test_a_home_on_the_disk_of_all_cannot_be_filled(hosts: Cluster) -> None:
+    with pytest.raises(ValueError, match="no disk of its own"):
+        hosts[0].fault(storage.home_full)
 
 
 def test_a_read_only_share(hosts: Cluster) -> None:

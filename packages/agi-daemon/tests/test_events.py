@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,27 @@ async def test_a_watcher_sees_every_event_once_and_ends(store: Store) -> None:
         ended = True
         events.announce("runs/a")
     assert seen == list(range(3, 1206))
+
+
+async def test_an_end_that_is_seen_before_it_is_announced_takes_no_event_away(
+    store: Store, tmp_path: Path
+) -> None:
+    events = Events(store)
+    announced = False
+
+    def settled() -> bool:
+        if announced:  # the writer commits now; it will announce that in a moment
+            with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as writer, writer:
+                events.append(writer, "runs/a", [Fact(kind="settled")])
+        return announced
+
+    await add(store, events, 1)
+    watch = events.follow("runs/a", after=0, until=settled)
+    seen = [(await anext(watch)).kind]
+    announced = True
+    events.announce("runs/a")
+    seen += [event.kind async for event in watch]
+    assert seen == ["tick", "settled"]
 
 
 async def test_subjects_are_numbered_apart(store: Store) -> None:

@@ -437,6 +437,14 @@ def test_a_data_out_that_cannot_be_written_fails_the_run(toy_run: Any, tmp_path:
     assert settled["error"]["metadata"]["where"] == str(tmp_path / "file" / "out")
 
 
+def test_a_work_area_that_cannot_be_claimed_is_named(toy_run: Any) -> None:
+    toy_run.work_area.mkdir(parents=True)
+    (toy_run.work_area / "epoch").write_text("7\n")
+    settled = toy_run.plan(("give", 1)).go()
+    assert settled["state"] == "FAILED"
+    assert settled["kept"] == str(toy_run.work_area)
+
+
 def test_something_else_at_the_place_of_publication_is_left_alone(toy_run: Any) -> None:
     toy_run.published.mkdir(parents=True)
     (toy_run.published / "mine").touch()

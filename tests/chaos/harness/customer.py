@@ -23,18 +23,21 @@ from agi_cluster.model.selection import Selection
 from agi_env.errors import AgiError
 from agi_env.mode import Mode
 from harness.figures import Breach, Figures, Violation
+from harness.machines import HERE
 from harness.workload import Job, edit_app
 
 DEADLINES = Deadlines(read=60, change=60, answer=60, watch=60)
 """Longer than any daemon of a round is away."""
 SETTLE_S = 90.0
 """How long a run may take, with all that is done to it and others before it."""
+SETTLE_ON_HOSTS_S = 240.0
+"""The same where whole hosts fail: a silent one is waited for before its slot is given up."""
 
 _WORKERS = {
-    Mode.PLAIN: [({"127.0.0.1": 1}, 1)],
-    Mode.POOL: [({"127.0.0.1": 2}, 1), ({"127.0.0.1": 1}, 2), ({"127.0.0.1": 1}, 1)],
+    Mode.PLAIN: [({HERE: 1}, 1)],
+    Mode.POOL: [({HERE: 2}, 1), ({HERE: 1}, 2), ({HERE: 1}, 1)],
 }
-_CLUSTER_WORKERS = [({"127.0.0.1": 2}, 1), ({"127.0.0.1": 1}, 1)]
+_CLUSTER_WORKERS = [({HERE: 2}, 1), ({HERE: 1}, 1)]
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class Order:
         run: Its id, once it was accepted.
         cancelled: Whether somebody asked for its end.
         told: The numbers of the events that a watch told, in order.
+        selection: Where it is to run.
+        retries: The run that it retries; empty for none.
     """
 
     job: Job
@@ -56,6 +61,13 @@ class Order:
     run: str = ""
     cancelled: bool = False
     told: list[int] = field(default_factory=list)
+    selection: Selection = field(default_factory=Selection)
+    retries: str = ""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The machines that it may meet."""
+        return frozenset({*self.selection.workers, self.selection.scheduler or HERE})
 
 
 class Customer:
@@ -70,6 +82,7 @@ class Customer:
         apps: Sequence[Path],
         jobs: Sequence[Job],
         modes: Sequence[Mode],
+        hosts: Sequence[str] = (),
     ) -> None:
         self.orders: list[Order] = []
         self._client = client
@@ -78,6 +91,8 @@ class Customer:
         self._apps = apps
         self._jobs = jobs
         self._modes = modes
+        self._hosts = hosts
+        self._settle_s = SETTLE_ON_HOSTS_S if hosts else SETTLE_S
 
     async def serve(self, end: float) -> None:
         """Order one run after another until the loop's clock reads ``end``."""
@@ -95,7 +110,7 @@ class Customer:
             self._figures.calls["edited app"] += 1
         try:
             await self._start(order, app)
-            async with asyncio.timeout(SETTLE_S), asyncio.TaskGroup() as both:
+            async with asyncio.timeout(self._settle_s), asyncio.TaskGroup() as both:
                 both.create_task(self._watch(order))
                 if luck.random() < 0.25:
                     both.create_task(self._cancel(order))
@@ -103,12 +118,9 @@ class Customer:
             self._lost(order, group)
 
     async def _start(self, order: Order, app: Path) -> None:
-        workers, cores = self._luck.choice(_WORKERS.get(order.mode, _CLUSTER_WORKERS))
+        order.selection = self._selection(order.mode)
         request = StartRun(
-            app=str(app),
-            mode=order.mode,
-            selection=Selection(workers=workers, cores_per_slot=cores),
-            args=order.job.args,
+            app=str(app), mode=order.mode, selection=order.selection, args=order.job.args
         )
         answers = await self._said(
             lambda: self._client.start_run(request, request_id=order.request_id)
@@ -118,6 +130,12 @@ class Customer:
         if len(names) > 1:
             what = f"one request id made {', '.join(sorted(names))}"
             self._broken(Breach.DUPLICATED, order, what)
+
+    def _selection(self, mode: Mode) -> Selection:
+        if self._hosts and Mode.CLUSTER in mode:
+            return _anywhere(self._luck, self._hosts)
+        workers, cores = self._luck.choice(_WORKERS.get(mode, _CLUSTER_WORKERS))
+        return Selection(workers=workers, cores_per_slot=cores)
 
     async def _cancel(self, order: Order) -> None:
         await asyncio.sleep(self._luck.choice((0.0, 0.1, 0.5, 1.0, 2.0)) * self._luck.random())
@@ -157,3 +175,13 @@ class Customer:
     def _broken(self, breach: Breach, order: Order, what: str) -> None:
         where = order.run or f"request {order.request_id}"
         self._figures.violations.append(Violation(breach, where, what))
+
+
+def _anywhere(luck: random.Random, hosts: Sequence[str]) -> Selection:
+    """Workers on some of the hosts, now and then here too; the scheduler here or on any host."""
+    places = luck.sample(hosts, luck.randint(1, len(hosts)))
+    workers = {place: luck.choice((1, 1, 2)) for place in places}
+    if luck.random() < 0.2:
+        workers[HERE] = 1
+    scheduler = luck.choice(("", "", *hosts))
+    return Selection(scheduler=scheduler, workers=workers, cores_per_slot=1)

@@ -16,13 +16,9 @@ from agi_cluster.model.run import Run, RunPartition
 from agi_env.runtime import journal
 from agi_env.runtime.journal import JOURNAL_FILE, Recovered
 from agi_env.runtime.spec import SPEC_FILE, RunSpec
+from harness.afflictions import explained
 from harness.customer import Order
-
-OF_THE_DAEMON = frozenset(
-    {"accepted", "state_changed", "cores_leased", "installed", "planned", "cancel_asked"}
-    | {"runner_lost"}
-)
-"""The events that come from no journal; ``settled`` comes from either."""
+from harness.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,8 @@ class Evidence:
         run: What the daemon says of it.
         events: All its events, as a new watch tells them.
         partitions: What the daemon says of its partitions.
-        directory: Its directory on its host.
+        directory: Its directory on the host that had its last runner, seen from here.
+        explained: Whether it failed, and truly because of what was done.
     """
 
     order: Order
@@ -42,11 +39,23 @@ class Evidence:
     events: Sequence[Event]
     partitions: Sequence[RunPartition]
     directory: Path
+    explained: bool
 
     @cached_property
     def journal(self) -> Recovered:
         """What happened; empty for a run that had no runner."""
         return journal.read(self.directory / JOURNAL_FILE)
+
+    @cached_property
+    def copied(self) -> list[str]:
+        """The kinds of the events that come from the journal: the daemon's own have no epoch."""
+        return [event.kind for event in self.events if "epoch" in event.data]
+
+    @cached_property
+    def settled_by_daemon(self) -> bool:
+        """Whether the daemon settled it, and no runner."""
+        settled = [event for event in self.events if event.kind == "settled"]
+        return any("epoch" not in event.data for event in settled)
 
     @cached_property
     def kinds(self) -> Counter[str]:
@@ -58,7 +67,7 @@ class Evidence:
         """The results that count, by partition; those that were lost again do not."""
         found: dict[str, list[dict[str, Any]]] = {}
         for record in self.journal.records:
-            if record.kind == "partition_finished":
+            if record.kind in ("partition_finished", "partition_inherited"):
                 found.setdefault(record.data["id"], []).append(record.to_dict())
             elif record.kind == "result_lost":
                 found.get(record.data["id"], []).clear()
@@ -98,7 +107,7 @@ class Evidence:
         return {entry["id"]: entry["value"] for entry in map(json.loads, lines)}
 
 
-async def gather(client: AsyncClient, order: Order, runs_directory: Path) -> Evidence:
+async def gather(client: AsyncClient, order: Order, scene: Scene) -> Evidence:
     """Everything about the run of an order, which is settled."""
     run = await client.get_run(order.run)
     events = [
@@ -114,4 +123,8 @@ async def gather(client: AsyncClient, order: Order, runs_directory: Path) -> Evi
         token = page.next_page_token
         if not token:
             break
-    return Evidence(order, run, events, partitions, runs_directory / order.run)
+    moves = [event.data["to"] for event in events if event.kind == "runner_moved"]
+    home = [order.selection.scheduler, *moves][-1]
+    directory = scene.machines.runs_of(home) / order.run
+    why = explained(run, order.hosts, scene.afflictions)
+    return Evidence(order, run, events, partitions, directory, why)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import ClassVar, Protocol
 
+from harness.afflictions import LOSES_RUNNERS
 from harness.processes import Role
 from harness.scene import Scene
 
@@ -24,8 +26,8 @@ class Fault(Protocol):
         """What it is called on the command line and in the figures."""
         ...
 
-    async def strike(self, scene: Scene) -> bool:
-        """Do it; false when there was nothing to do it to."""
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
+        """Do it, as luck has it; false when there was nothing to do it to."""
         ...
 
 
@@ -38,17 +40,17 @@ class KillProcess:
     """
 
     role: Role
-    most_per_run: int
+    most: int
 
     @property
     def name(self) -> str:
         """Such as ``kill-runner``."""
         return f"kill-{self.role}"
 
-    async def strike(self, scene: Scene) -> bool:
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Kill one."""
-        victim = await scene.find(self.role, PATIENCE_S, self.most_per_run)
-        if victim is None or not victim.hit(SIGKILL):
+        victim = await scene.find(self.role, luck, PATIENCE_S, self.most)
+        if victim is None or not scene.hit(victim, SIGKILL):
             return False
         scene.spend(victim)
         return True
@@ -66,13 +68,13 @@ class StopProcess:
         """Such as ``stop-executor``."""
         return f"stop-{self.role}"
 
-    async def strike(self, scene: Scene) -> bool:
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Stop one for a while."""
-        victim = await scene.find(self.role, PATIENCE_S, most_per_run=1_000)
-        if victim is None or not victim.hit(SIGSTOP):
+        victim = await scene.find(self.role, luck, PATIENCE_S, most=1_000)
+        if victim is None or not scene.hit(victim, SIGSTOP):
             return False
         try:
-            await asyncio.sleep(scene.luck.uniform(0.05, self.longest_s))
+            await asyncio.sleep(luck.uniform(0.05, self.longest_s))
         finally:
             victim.hit(SIGCONT)
         return True
@@ -85,14 +87,14 @@ class StopWorker:
     name: ClassVar[str] = "stop-worker"
     longest_s: float = 8.0
 
-    async def strike(self, scene: Scene) -> bool:
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Stop one; now and then let it go on, to see that it finds itself fenced."""
-        victim = await scene.find(Role.WORKER, PATIENCE_S, most_per_run=1)
-        if victim is None or not victim.hit(SIGSTOP):
+        victim = await scene.find(Role.WORKER, luck, PATIENCE_S, most=1)
+        if victim is None or not scene.hit(victim, SIGSTOP):
             return False
         scene.spend(victim)
-        if scene.luck.random() < 0.5:
-            await asyncio.sleep(scene.luck.uniform(0.5, self.longest_s))
+        if luck.random() < 0.5:
+            await asyncio.sleep(luck.uniform(0.5, self.longest_s))
             victim.hit(SIGCONT)
         return True
 
@@ -102,9 +104,9 @@ class KillDaemon:
 
     name = "kill-daemon"
 
-    async def strike(self, scene: Scene) -> bool:
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Kill it and start it again."""
-        away = scene.luck.choice((0.0, 0.0, 0.1, 0.5, 1.5))
+        away = luck.choice((0.0, 0.0, 0.1, 0.5, 1.5))
         await scene.kill_daemon()
         try:
             await asyncio.sleep(away)
@@ -118,12 +120,14 @@ class KillStartingDaemon:
 
     name = "kill-starting-daemon"
 
-    async def strike(self, scene: Scene) -> bool:
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Kill two daemons and start a third."""
         await scene.kill_daemon()
         try:
             beginning = scene.begin_daemon()
-            await asyncio.sleep(scene.luck.uniform(0.0, 0.8))
+            await asyncio.sleep(luck.uniform(0.0, 0.8))
+            if beginning.poll() is None:
+                scene.figures.signals["SIGKILL starting daemon"] += 1
             beginning.kill()
             await asyncio.to_thread(beginning.wait, 10)
         finally:
@@ -142,13 +146,41 @@ class KillWhileAway:
         """Such as ``kill-runner-while-away``."""
         return f"{self.other.name}-while-away"
 
-    async def strike(self, scene: Scene) -> bool:
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
         """Kill both and start the daemon again."""
         await scene.kill_daemon()
         try:
-            return await self.other.strike(scene)
+            return await self.other.strike(scene, luck)
         finally:
             await scene.restart_daemon()
+
+
+class LoseRunner:
+    """SIGKILL to every runner of one run as it comes, until the run is given up or settled."""
+
+    name: ClassVar[str] = LOSES_RUNNERS
+    patience_s: ClassVar[float] = 6.0
+    """For so long a runner is waited for; a run that had none for as long has been settled."""
+    longest_s: ClassVar[float] = 30.0
+
+    async def strike(self, scene: Scene, luck: random.Random) -> bool:
+        """Kill them all."""
+        victim = await scene.find(Role.RUNNER, luck, self.patience_s, most=1)
+        if victim is None:
+            return False
+        scene.spend(victim)
+        async with scene.afflicted(self.name, run=victim.run):
+            return await self._lose(scene, victim.run)
+
+    async def _lose(self, scene: Scene, run: str) -> bool:
+        struck, last = False, time.monotonic()
+        end = last + self.longest_s
+        while last + self.patience_s > (now := time.monotonic()) < end:
+            for runner in scene.census.of(Role.RUNNER):
+                if runner.run == run and scene.hit(runner, SIGKILL):
+                    struck, last = True, now
+            await asyncio.sleep(0.02)
+        return struck
 
 
 KILL_RUNNER = KillProcess(Role.RUNNER, 2)
@@ -172,7 +204,7 @@ LOCAL: dict[Fault, int] = {
 """The faults of runs on this machine alone, and how likely each is."""
 
 CLUSTER: dict[Fault, int] = {
-    KillProcess(Role.WORKER, 1): 5,
+    KillProcess(Role.WORKER, 2): 5,
     KillProcess(Role.WORKER_SUPERVISOR, 1): 2,
     KillProcess(Role.WORKER_ATTACH, 3): 2,
     StopWorker(): 2,
@@ -180,19 +212,23 @@ CLUSTER: dict[Fault, int] = {
 """Those that cluster modes have in addition."""
 
 
-def chosen(names: Sequence[str], known: dict[Fault, int]) -> dict[Fault, int]:
-    """The faults whose names contain one of these words; all of them when none is given.
+GIVEN_UP: dict[Fault, int] = {LoseRunner(): 1}
+"""Those after which a run is given up, as it has to be: it is retried when the storm is over."""
 
-    Raises:
-        ValueError: A word fits no fault.
-    """
-    for word in names:
-        if not any(word in fault.name for fault in known):
-            raise ValueError(f"{word!r} is in no name of {', '.join(f.name for f in known)}")
+
+def chosen(names: Sequence[str], known: dict[Fault, int]) -> dict[Fault, int]:
+    """The faults that one of these words names; all of them when none is given."""
     fitting = {
-        fault: odds for fault, odds in known.items() if any(word in fault.name for word in names)
+        fault: odds
+        for fault, odds in known.items()
+        if any(names_fault(word, fault.name) for word in names)
     }
     return fitting if names else known
+
+
+def names_fault(word: str, name: str) -> bool:
+    """Whether a word is a fault's name, or whole parts of it, such as ``worker`` or ``kill``."""
+    return f"-{word}-" in f"-{name}-"
 
 
 def schedule(

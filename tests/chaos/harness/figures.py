@@ -40,7 +40,9 @@ class Figures:
     Attributes:
         faults: How often each fault struck.
         missed: How often a fault found nothing to strike.
+        signals: The signals that were sent, by signal and by what was hit.
         runs: Accepted runs by the state they reached.
+        causes: Runs that failed because of what was done, as they may, by the error's code.
         calls: What clients did out of the ordinary, such as hanging up.
         restarts: What was started again, such as daemons and runners, and partitions.
         violations: The broken promises.
@@ -49,7 +51,9 @@ class Figures:
 
     faults: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
+    signals: Counter[str] = field(default_factory=Counter)
     runs: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     restarts: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
@@ -61,7 +65,7 @@ class Figures:
 
     def add(self, other: Figures) -> None:
         """Add those of another round."""
-        for name in ("faults", "missed", "runs", "calls", "restarts"):
+        for name in ("faults", "missed", "signals", "runs", "causes", "calls", "restarts"):
             getattr(self, name).update(getattr(other, name))
         self.violations += other.violations
         self.seconds += other.seconds
@@ -69,11 +73,18 @@ class Figures:
     def lines(self) -> Iterable[str]:
         """The figures as text."""
         yield f"faults ({self.faults.total()}): {_listed(self.faults)}"
+        yield f"signals ({self.signals.total()}): {_listed(self.signals)}"
+        daemons, workers = self._kills("daemon"), self._kills("worker")
+        yield f"SIGKILLs of the daemon: {daemons}, of workers: {workers}"
         yield f"found nothing to strike: {_listed(self.missed)}"
         yield f"clients: {_listed(self.calls)}"
         yield f"runs ({self.runs.total()}): {_listed(self.runs)}"
+        yield f"failed as they had to: {_listed(self.causes)}"
         yield f"started again: {_listed(self.restarts)}"
         yield ", ".join(f"{each}: {self.breaches(each)}" for each in Breach)
+
+    def _kills(self, role: str) -> int:
+        return sum(self.signals[f"SIGKILL {which}"] for which in (role, f"{role} on a host"))
 
 
 def _listed(counter: Counter[str]) -> str:

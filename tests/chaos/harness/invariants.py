@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agi_cluster.model.event import Event
 from agi_cluster.model.run import PartitionState, RunState
 from agi_env.errors import AgiError, AppError
-from harness.evidence import OF_THE_DAEMON, Evidence
+from harness.evidence import Evidence
 from harness.figures import Breach, Violation
 from harness.workload import Job, sha256_of
 
@@ -27,7 +28,7 @@ def violations(evidence: Evidence) -> list[Violation]:
 
 
 def settled_once(evidence: Evidence) -> Broken:
-    """The run is settled, once, and no failure comes from what was done to it."""
+    """The run is settled, once; it fails only if that is the truth about what was done to it."""
     state = evidence.run.state
     if not state.settled:
         yield Breach.LOST, f"it is {state.value}"
@@ -35,7 +36,7 @@ def settled_once(evidence: Evidence) -> Broken:
     if told != [state.value]:
         yield Breach.UNTRUE, f"it is {state.value}, and was told to be settled as {told}"
     error = evidence.run.error
-    if state is RunState.FAILED and not _cut_off_in_stop(error):
+    if state is RunState.FAILED and not evidence.explained and not _cut_off_in_stop(error):
         yield Breach.FAILED, f"{error.code if error else ''} {error}"
     if state is RunState.CANCELLED and not evidence.order.cancelled:
         yield Breach.FAILED, "it was cancelled, and nobody asked for that"
@@ -52,9 +53,10 @@ def journal_whole(evidence: Evidence) -> Broken:
     if found.dropped_bytes:
         yield Breach.LOST, f"{found.dropped_bytes} bytes of its journal: {found.reason}"
     ends = [record for record in found.records if record.kind == "settled"]
-    if found.records and (len(ends) != 1 or found.records[-1].kind != "settled"):
+    wanted = 0 if evidence.settled_by_daemon else 1
+    if found.records and (len(ends) != wanted or (ends and found.records[-1] is not ends[0])):
         yield Breach.UNTRUE, f"{len(ends)} settlements in a journal of {len(found.records)}"
-    if not found.records and state is not RunState.CANCELLED:
+    if not found.records and not evidence.settled_by_daemon:
         yield Breach.LOST, f"it is {state.value} and has no journal"
     if ends and ends[-1].data["state"] != state.value:
         yield Breach.UNTRUE, f"the journal says {ends[-1].data['state']}, the store {state.value}"
@@ -68,13 +70,18 @@ def events_complete(evidence: Evidence) -> Broken:
     numbers = [event.sequence for event in evidence.events]
     if numbers != list(range(1, len(numbers) + 1)):
         yield Breach.LOST, f"events are numbered {numbers}"
-    if evidence.order.told != numbers:
+    if evidence.order.told != numbers[: _end(evidence.events)]:
         yield Breach.LOST, f"the watch told {evidence.order.told} of {len(numbers)} events"
-    copied = [each.kind for each in evidence.events if each.kind not in OF_THE_DAEMON]
-    written = [record.kind for record in evidence.journal.records] or ["settled"]
-    if copied != written:
-        breach = Breach.DUPLICATED if len(copied) > len(written) else Breach.LOST
-        yield breach, f"{len(written)} records of the journal became {len(copied)} events"
+    written = [record.kind for record in evidence.journal.records]
+    # What a runner wrote that the daemon gave up is not waited for.
+    if evidence.copied != written[: len(evidence.copied) if evidence.settled_by_daemon else None]:
+        breach = Breach.DUPLICATED if len(evidence.copied) > len(written) else Breach.LOST
+        yield breach, f"{written} of the journal became the events {evidence.copied}"
+
+
+def _end(events: Sequence[Event]) -> int:
+    """How many events there are up to the settlement; later ones tell of clearing up."""
+    return next((event.sequence for event in events if event.kind == "settled"), len(events))
 
 
 def partitions_counted_once(evidence: Evidence) -> Broken:

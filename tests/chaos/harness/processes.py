@@ -1,14 +1,15 @@
-"""The processes of one daemon by their roles: found by its state directory, hit by handle.
+"""The processes of one daemon by their roles, on all machines of a round; hit by handle.
 
-The state directory is a temporary one of the harness, so whatever carries its path was started by
-the harness or on its behalf. A process is its pid *and* its start time.
+On this machine they are found by the daemon's state directory: it is a temporary one of the
+harness, so whatever carries its path was started by the harness or on its behalf. On a test host
+everything is ours but PID 1 and the SSH server. A process is its pid *and* its start time.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from agi_env.runtime import process_tree
 from agi_env.runtime.identity import Identity
+from harness.machines import Machines, Seen
 
 _RUN_DIR_MARK = "AGI_RUN_DIR="
 
@@ -53,12 +55,14 @@ class Victim:
     """A process that may be hit.
 
     Attributes:
-        pid: Its number.
+        pid: Its number on this machine.
         start_time: When it started, in clock ticks since the boot.
         parent: Its parent's number when it was found.
         role: What it is.
-        run_dir: The directory of the run that it serves; none when it serves none.
+        run_dir: The directory, seen from here, of the run that it serves; none when it serves none.
         words: Its command line.
+        host: The name of the test host that it is on; empty for this machine.
+        own_pid: Its number on that host.
     """
 
     pid: int
@@ -67,6 +71,8 @@ class Victim:
     role: Role
     run_dir: Path | None
     words: tuple[str, ...]
+    host: str
+    own_pid: int
 
     @property
     def run(self) -> str:
@@ -106,11 +112,10 @@ class Victim:
 
 
 class Census:
-    """Counts the living processes of one state directory."""
+    """Counts the living processes of a round."""
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
-        self._mark = f"AGI_STATE_DIR={state}"
+    def __init__(self, machines: Machines) -> None:
+        self._machines = machines
 
     def take(self) -> list[Victim]:
         """All of them, in order of their start."""
@@ -123,28 +128,35 @@ class Census:
         return [victim for victim in self.take() if victim.role is role]
 
     def _ours(self) -> Iterator[Victim]:
+        seen = self._machines.seen()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
-            words, environment = _texts(entry / "cmdline"), _texts(entry / "environ")
-            command = " ".join(words)
-            if self._mark not in environment and str(self._state) not in command:
-                continue
-            process = process_tree.find(int(entry.name))
-            if process is not None and not process.has_ended:
-                role = next((_MODULES[word] for word in words if word in _MODULES), Role.OTHER)
-                run_dir = self._run_dir(words, environment)
-                who = (process.pid, process.start_time, process.parent)
-                yield Victim(*who, role, run_dir, tuple(words))
+            with suppress(OSError):  # it has ended, or is somebody else's: none of ours either way
+                machine = seen.get(str((entry / "ns/pid").readlink()))
+                if machine is not None and (victim := _victim(entry, machine)) is not None:
+                    yield victim
 
-    def _run_dir(self, words: list[str], environment: list[str]) -> Path | None:
-        marks = [text.removeprefix(_RUN_DIR_MARK) for text in environment]
-        runs = self._state / "host" / "runs"
-        for text in (*words, *marks):
-            path = Path(text)
-            if path.is_relative_to(runs) and path != runs:
-                return runs / path.relative_to(runs).parts[0]
+
+def _victim(entry: Path, machine: Seen) -> Victim | None:
+    words, environment = _texts(entry / "cmdline"), _texts(entry / "environ")
+    process = process_tree.find(int(entry.name))
+    if process is None or process.has_ended or not machine.owns(process.pid, words, environment):
         return None
+    role = next((_MODULES[word] for word in words if word in _MODULES), Role.OTHER)
+    marks = [text.removeprefix(_RUN_DIR_MARK) for text in environment]
+    run_dir = machine.run_dir((*words, *marks))
+    if run_dir is None and role is Role.ATTACH:
+        # It was loaded before it had a run. What it forks works in the run's directory.
+        run_dir = machine.run_dir((str((entry / "cwd").readlink()),))
+    own = _own_pid(entry)
+    who = (process.pid, process.start_time, process.parent)
+    return Victim(*who, role, run_dir, tuple(words), machine.name, own)
+
+
+def _own_pid(entry: Path) -> int:
+    lines = (entry / "status").read_text().splitlines()
+    return int(next(line.split()[-1] for line in lines if line.startswith("NSpid:")))
 
 
 def _in_family(victim: Victim, found: dict[int, Victim]) -> Victim:
@@ -166,12 +178,10 @@ def _is_supervisor(victim: Victim, home: Path) -> bool:
     identity = Identity.read(home)
     return (
         identity is not None
-        and identity.pid == victim.pid
+        and identity.pid == victim.own_pid
         and identity.start_time == victim.start_time
     )
 
 
-def _texts(path: Path) -> list[str]:
-    with suppress(OSError):  # it has ended, or is somebody else's: none of ours either way
-        return path.read_bytes().decode(errors="replace").split("\0")
-    return []
+def _texts(path: Path) -> Sequence[str]:
+    return path.read_bytes().decode(errors="replace").split("\0")

@@ -8,14 +8,12 @@ import time
 from collections.abc import Sequence
 
 from agi_cluster.client import AsyncClient
-from agi_cluster.testing import RunningDaemon
 from agi_env.errors import AgiError
 from harness import evidence, invariants
 from harness.customer import Order
 from harness.evidence import Evidence
-from harness.figures import Breach, Figures, Violation
-from harness.processes import Census
-from harness.scene import until
+from harness.figures import Breach, Violation
+from harness.scene import Scene, until
 
 GATHER_S = 10.0
 """How long it may take to tell all about a run that is settled; one that is not tells no end."""
@@ -26,18 +24,18 @@ ORPHANS_S = 30.0
 class Reckoning:
     """Judges what became of the orders of a round."""
 
-    def __init__(self, daemon: RunningDaemon, orders: Sequence[Order], figures: Figures) -> None:
-        self._daemon = daemon
+    def __init__(self, scene: Scene, orders: Sequence[Order]) -> None:
+        self._scene = scene
+        self._daemon = scene.daemon
         self._orders = [order for order in orders if order.run]
-        self._figures = figures
+        self._figures = scene.figures
 
     async def of_runs(self, client: AsyncClient) -> None:
         """Every run by itself."""
-        directory = self._daemon.state / "host" / "runs"
         for order in self._orders:
             try:
                 async with asyncio.timeout(GATHER_S):
-                    found = await evidence.gather(client, order, directory)
+                    found = await evidence.gather(client, order, self._scene)
             except (AgiError, TimeoutError) as error:
                 self._broken(Breach.LOST, order.run, f"no evidence: {error!r}")
             else:
@@ -66,12 +64,24 @@ class Reckoning:
                 return
             await asyncio.sleep(0.1)
 
+    async def of_debts(self, client: AsyncClient) -> None:
+        """No run is to be cleared up any more on a host that answers again."""
+        deadline = time.monotonic() + ORPHANS_S
+        for order in self._orders:
+            while owed := (await client.get_run(order.run)).uncleared_hosts:
+                if time.monotonic() > deadline:
+                    self._broken(Breach.ORPHAN, order.run, f"not cleared up on {owed}")
+                    break
+                await asyncio.sleep(0.2)
+
     async def of_what_is_left(self) -> None:
         """After the daemon's end: no process, nothing half published, a sound store."""
-        census = Census(self._daemon.state)
+        census = self._scene.census
         if not await until(lambda: not census.take(), ORPHANS_S, pause_s=0.1):
             for victim in census.take():
-                what = f"{victim.role} {victim.pid} of run {victim.run}: {victim.command}"
+                place = victim.host or "the manager"
+                who = f"{victim.role} {victim.pid} of run {victim.run}"
+                what = f"on {place}: {who}: {victim.command}"
                 self._broken(Breach.ORPHAN, "processes", what)
         for published in self._daemon.root.glob("*/*/results/[!.]*"):
             if not (published / "manifest.json").exists():
@@ -90,6 +100,8 @@ class Reckoning:
     def _count(self, each: Evidence) -> None:
         figures = self._figures
         figures.runs[each.run.state.value] += 1
+        if each.explained and each.run.error is not None:
+            figures.causes[each.run.error.code] += 1
         figures.restarts["runner"] += max(0, each.kinds["runner_started"] - 1)
         begun = each.kinds["partition_started"]
         figures.restarts["partition"] += max(0, begun - len(each.partitions))

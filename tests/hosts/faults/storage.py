@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from hosts import disk, programs
 from hosts.host import Fault, Host
 
 STALE = Path(__file__).with_name("stale_mount.py")
 _KEPT = "/run/agi-share"
+_PAGE = 4096
+_TURNS = 8
+"""How often what is left of a disk is taken, as others give room back meanwhile."""
 _FULL = """\
 mkdir -p "$1" /run/agi-disk
 mount -t tmpfs -o "size=$2,mode=700" tmpfs /run/agi-disk
@@ -38,6 +43,57 @@ def disk_full(path: str, size: str = "16m") -> Fault:
             yield
 
     return fault
+
+
+def home_full(host: Host) -> Iterator[None]:
+    """No byte is left on the disk that root's home is on, whoever has a file open there.
+
+    Raises:
+        ValueError: The home is on no disk of its own: the cluster was made without ``home``.
+    """
+    home = host.disk / "root"
+    if not home.is_mount():
+        raise ValueError(f"the home of {host.name} is on no disk of its own")
+    with filled(home):
+        yield
+
+
+@contextmanager
+def small_disk(path: Path, size: str) -> Iterator[None]:
+    """Have a disk of its own, in memory, at an empty directory of this machine.
+
+    Args:
+        path: The directory.
+        size: How large the disk is, as tmpfs reads it.
+    """
+    disk.mount_small(path, size)
+    try:
+        yield
+    finally:
+        programs.run("umount", "-l", str(path))
+
+
+@contextmanager
+def filled(path: Path) -> Iterator[None]:
+    """Leave no byte on the disk that is mounted here; what is on it stays as it is."""
+    filler = path / ".filler"
+    try:
+        with filler.open("ab", buffering=0) as file:
+            for _ in range(_TURNS):
+                state = os.statvfs(path)
+                _take(file.fileno(), state.f_bavail * state.f_frsize)
+        yield
+    finally:
+        filler.unlink(missing_ok=True)
+
+
+def _take(file: int, size: int) -> None:
+    # Others take room meanwhile: then the half is asked for.
+    while size >= _PAGE:
+        with suppress(OSError):
+            os.posix_fallocate(file, os.fstat(file).st_size, size)
+            return
+        size //= 2
 
 
 def share_read_only(host: Host) -> Iterator[None]:

@@ -117,6 +117,9 @@ class Events:
         shared = self._shared[subject]
         if shared.ended is None:
             shared.ended = until()
+            if shared.ended:
+                # What was read before may lack what was committed with the end, not announced yet.
+                shared.blocks.clear()
         return shared.ended
 
     def _block(self, subject: str, sequence: int) -> Block:

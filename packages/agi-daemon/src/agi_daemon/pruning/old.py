@@ -57,9 +57,10 @@ def runs(connection: sqlite3.Connection, *, before: float, keep: int) -> Iterato
     sql = f"SELECT id FROM ({some}) WHERE {ended} < ? ORDER BY number"  # noqa: S608
     needed = {record.run.retry_of for record in run_store.unsettled(connection)}
     needed |= pipeline_run_store.made_by_unsettled(connection)
+    needed |= {run for run, _ in run_store.uncleared(connection)}
     for row in connection.execute(sql, (keep, moment)).fetchall():
         record = run_store.find(connection, row["id"])
-        if record.run.id not in needed and not record.run.uncleared_hosts:
+        if record.run.id not in needed:
             yield OldRun(record)
 
 

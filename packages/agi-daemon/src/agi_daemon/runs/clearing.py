@@ -1,4 +1,9 @@
-"""Clearing up after runs on hosts that did not answer when the run ended, once they do."""
+"""Clearing up after runs on hosts that did not answer when the run ended, once they do.
+
+That a run may have left something on a host is stored with the run's settlement, for every host of
+a run across machines, and forgotten when the host was seen to be clear. So a daemon that is killed
+between the two leaves no worker behind that cannot end by itself, such as a stopped one.
+"""
 
 from __future__ import annotations
 
@@ -43,22 +48,22 @@ class Clearing:
         for run_id, host in self._store.read(run_store.uncleared):
             self._begin(run_id, host)
 
-    async def owe(self, run_id: str, hosts: Collection[str]) -> RunRecord:
-        """Store that these hosts are to be cleared up, say so, and begin to try."""
-        fact = Fact(kind="hosts_uncleared", data={"hosts": sorted(hosts)})
+    async def conclude(self, run_id: str, left: Collection[str]) -> RunRecord:
+        """Of the hosts that a settled run owes, only these are not clear: say so, begin to try."""
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             record = run_store.find(connection, run_id)
-            shown = tuple(sorted({*record.run.uncleared_hosts, *hosts}))
-            record = evolve(record, run=evolve(record.run, uncleared_hosts=shown))
-            run_store.update(connection, record)
-            run_store.owe(connection, run_id, hosts)
-            self._events.append(connection, record.subject, [fact])
+            run_store.owe_only(connection, run_id, left)
+            if left:
+                record = evolve(record, run=evolve(record.run, uncleared_hosts=tuple(sorted(left))))
+                run_store.update(connection, record)
+                fact = Fact(kind="hosts_uncleared", data={"hosts": sorted(left)})
+                self._events.append(connection, record.subject, [fact])
             return record
 
         record = await self._store.keep(work)
         self._events.announce(record.subject)
-        for host in hosts:
+        for host in left:
             self._begin(run_id, host)
         return record
 
@@ -100,10 +105,12 @@ class Clearing:
 
         def work(connection: sqlite3.Connection) -> str:
             record = run_store.find(connection, run_id)
+            run_store.settle_debt(connection, run_id, host)
+            if host not in record.run.uncleared_hosts:  # only a daemon that died cared to look
+                return record.subject
             left = tuple(each for each in record.run.uncleared_hosts if each != host)
             record = evolve(record, run=evolve(record.run, uncleared_hosts=left))
             run_store.update(connection, record)
-            run_store.settle_debt(connection, run_id, host)
             self._events.append(connection, record.subject, [fact])
             return record.subject
 

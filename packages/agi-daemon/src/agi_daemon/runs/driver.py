@@ -25,7 +25,6 @@ from agi_daemon.runs.absorb import named_after, shown
 from agi_daemon.runs.attachment import Attachment, attached
 from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.journal_copy import JournalCopy, keeping_requests
-from agi_daemon.runs.journal_restored import restored
 from agi_daemon.runs.leases import Demand
 from agi_daemon.runs.meeting import meeting_host, successor
 from agi_daemon.runs.next_step import Step, next_step
@@ -33,8 +32,9 @@ from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.preparation import prepared
 from agi_daemon.runs.reach import OUT_OF_REACH
 from agi_daemon.runs.record import RunRecord
-from agi_daemon.runs.retry import inheritance_of, kept_area, refuse_other_sources
+from agi_daemon.runs.retry import kept_area, refuse_other_sources
 from agi_daemon.runs.standby import Standby
+from agi_daemon.runs.starting import write_all
 from agi_daemon.runs.workers import REACH_PAUSE_S, Workers
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
 from agi_env.runtime.cluster_keys import ClusterKeys
@@ -172,33 +172,13 @@ class RunDriver:
             )
             run = evolve(self._record.run, paths=paths)
             self._record = evolve(self._record, run=run, meeting_host=meeting)
-            await self._write_directories()
+            await write_all(self._record, self._parts, self._content())
         except OUT_OF_REACH as error:
             if not self._record.moved_to:
                 raise
             await self._move_runner(error)
             return
         await self._move(RunState.RUNNING, [])
-
-    async def _write_directories(self) -> None:
-        record, cluster, content = self._record, self._parts.cluster, self._content()
-        hosts = record.resolution.hosts
-        if record.run.retry_of:
-            legacy = inheritance_of(record, self._parts.events.every, content)
-            home = self._parts.hosts.transport(record.runner_host)
-            await run_directory.write_inheritance(home, record, legacy.to_json().encode())
-        if record.moved_to:
-            hosts = (record.moved_to,)
-            journal = restored(self._parts.events.every(record.subject))
-            home = self._parts.hosts.transport(record.moved_to)
-            await run_directory.write_journal(home, record, journal)
-        writing = [
-            run_directory.write(self._parts.hosts.transport(host), record, content, cluster)
-            for host in hosts
-        ]
-        for outcome in await asyncio.gather(*writing, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
 
     async def _follow(self) -> None:
         """Persist a higher epoch, then join or start the runner in it and copy its journal."""
@@ -217,12 +197,15 @@ class RunDriver:
             ):
                 await self._listen(line, copy, workers)
         except OUT_OF_REACH as error:
-            await self._out_of_reach(error)
-            return
-        if workers is not None and workers.left:
-            self._record = await self._parts.clearing.owe(record.run.id, workers.left)
+            if not self._record.run.state.settled:
+                await self._out_of_reach(error)
+                return
         if not self._record.run.state.settled:
             await self._after_a_loss(line)
+        elif workers is not None:
+            unseen = () if line.gone else (self._record.runner_host,)
+            left = {*workers.left, *unseen}
+            self._record = await self._parts.clearing.conclude(record.run.id, left)
 
     async def _listen(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
         stopper = asyncio.create_task(self._pass_on_stop(line), name="cancel of a run")
@@ -301,7 +284,7 @@ class RunDriver:
         async for records in line.batches():
             self._unreached_since = None
             result = await self._result_of(records)
-            self._record = await copy.take(self._record, records, result)
+            self._record = await copy.take(self._record, records, result, self._record.met_hosts)
             if workers is not None:
                 await workers.take(records, self._record.run)
             kinds = {record["kind"] for record in records}
@@ -363,6 +346,10 @@ class RunDriver:
         await self._save([*facts, moved])
 
     async def _settle(self, state: RunState, error: AgiError | None) -> None:
+        if self._record.run.state.settled:  # its journal has said so, which counts
+            what = error.what if error else ""
+            _log.warning("trouble after the end", run=self._record.run.id, reason=what)
+            return
         run = evolve(
             self._record.run,
             state=state,
@@ -374,20 +361,26 @@ class RunDriver:
         self._record = evolve(self._record, run=run)
         said = {"code": error.code, "metadata": error.to_metadata()} if error else None
         fact = Fact(kind="settled", data={"state": state.value, "error": said}, verbosity=0)
-        await self._save([fact])
+        owed = self._record.met_hosts
+        await self._save([fact], owed)
+        if owed:
+            self._record = await self._parts.clearing.conclude(run.id, owed)
         here = self._parts.hosts.transport(THIS_MACHINE)
         await run_directory.keep_verdict(here, self._record)
 
-    async def _save(self, facts: Sequence[Fact]) -> None:
-        self._record = await self._parts.store.keep(self._stored(facts))
+    async def _save(self, facts: Sequence[Fact], owed: Sequence[str] = ()) -> None:
+        self._record = await self._parts.store.keep(self._stored(facts, owed))
         self._parts.events.announce(self._record.subject)
 
-    def _stored(self, facts: Sequence[Fact]) -> Callable[[sqlite3.Connection], RunRecord]:
+    def _stored(
+        self, facts: Sequence[Fact], owed: Sequence[str]
+    ) -> Callable[[sqlite3.Connection], RunRecord]:
         record = self._record
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             kept = keeping_requests(record, run_store.find(connection, record.run.id))
             run_store.update(connection, kept)
+            run_store.owe(connection, record.run.id, owed)
             self._parts.events.append(connection, record.subject, facts)
             return kept
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -36,7 +36,11 @@ class JournalCopy:
         self._known = store.read(lambda db: run_store.partitions(db, run_id))
 
     async def take(
-        self, record: RunRecord, entries: Sequence[Mapping[str, Any]], result: Any = None
+        self,
+        record: RunRecord,
+        entries: Sequence[Mapping[str, Any]],
+        result: Any = None,
+        owed: Collection[str] = (),
     ) -> RunRecord:
         """Store what a batch of journal records changes; return the run as it is then.
 
@@ -44,6 +48,7 @@ class JournalCopy:
             record: The run before the batch.
             entries: Records of the journal; those that were copied before are passed over.
             result: What ``reduce`` returned, once the run is settled.
+            owed: The hosts that may have to be cleared up if the batch settles the run.
         """
         before = record
         absorbed: list[Absorbed] = []
@@ -60,7 +65,13 @@ class JournalCopy:
         if record.run.progress.succeeded > before.run.progress.succeeded:
             record = evolve(record, fruitless_starts=0)
         partitions = [self._known[each] for each in changed]
-        await self._store.keep(lambda tx: self._write(tx, record, absorbed, partitions))
+        debts = owed if record.run.state.settled else ()
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._write(connection, record, absorbed, partitions)
+            run_store.owe(connection, record.run.id, debts)
+
+        await self._store.keep(work)
         self._events.announce(record.subject)
         return record
 

@@ -65,6 +65,13 @@ class RunRecord:
         """The host that has the runner."""
         return self.moved_to or self.resolution.runner_host
 
+    @property
+    def met_hosts(self) -> tuple[str, ...]:
+        """The hosts of a run across machines on which something of it may be."""
+        if not self.epoch or not self.resolution.clustered:
+            return ()  # nobody was asked to start anything; or all of it ends with its runner
+        return tuple(dict.fromkeys((*self.resolution.hosts, self.runner_host)))
+
     def python_on(self, host: str) -> str:
         """The interpreter of the run's build on one of its hosts."""
         return f"{self.builds[host]}/bin/python"

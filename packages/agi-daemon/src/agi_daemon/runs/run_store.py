@@ -102,6 +102,12 @@ def owe(connection: sqlite3.Connection, run_id: str, hosts: Iterable[str]) -> No
     )
 
 
+def owe_only(connection: sqlite3.Connection, run_id: str, hosts: Iterable[str]) -> None:
+    """Store that these hosts, and no others any more, are to be cleared up after a run."""
+    connection.execute("DELETE FROM uncleared WHERE run = ?", (run_id,))
+    owe(connection, run_id, hosts)
+
+
 def settle_debt(connection: sqlite3.Connection, run_id: str, host: str) -> None:
     """Store that a host has been cleared up after a run."""
     connection.execute("DELETE FROM uncleared WHERE run = ? AND host = ?", (run_id, host))

@@ -60,6 +60,7 @@ class SlotWorker:
         self._told: SchedulerPlace | None = None
         self._scheduler: SchedulerPlace | None = None
         self._patience: asyncio.Task[None] | None = None
+        self._wanted = True
         self.holds = False
         """Whether the runner says that a worker has the slot."""
 
@@ -77,6 +78,8 @@ class SlotWorker:
                 await channel.send(self._post.keys.to_line())
                 self._channel, self._told = channel, None
                 await self._tell()
+                if not self._wanted:
+                    await self.send_home()
                 return await _gone(channel)
         finally:
             self._channel = None
@@ -102,7 +105,8 @@ class SlotWorker:
             )
 
     async def send_home(self) -> None:
-        """The run is over: have it end."""
+        """The run is over: have it end, now or when it is there."""
+        self._wanted = False
         await self._wait_no_more()
         if self._channel is not None:
             await self._order(op="end")

@@ -363,7 +363,7 @@ class Runner:
             "settled",
             state=str(instructions.RunState.FAILED),
             error={"code": error.code, "metadata": error.to_metadata()},
-            kept=None,
+            kept=self._clear(instructions.RunState.FAILED),
             summary={"total": total, "succeeded": done, "failed": 0, "seconds": 0.0},
         )
 
