@@ -16,6 +16,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from agi_cluster.model.snippet import SnippetKind
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "embedding"
 DEADLINE_S = 60
 
@@ -75,6 +77,23 @@ async def test_every_cell_of_the_notebook(world: Any, monkeypatch: pytest.Monkey
     assert shown[3] is True
     assert {"partition_finished", "settled"} <= {*shown[4]}
     assert [state for _, state in shown[5]] == ["SUCCEEDED"] * 5
+
+
+async def test_every_cell_of_a_rendered_notebook(
+    world: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rendered for a kernel, whose loop runs already: installs, distributes and runs."""
+    monkeypatch.setenv("AGI_ADDRESS", str(world.daemon.address))
+    with world.daemon.client() as client:
+        made = client.render_snippet("toy_project", SnippetKind.RUN, notebook=True)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    shown = []
+    for cell in json.loads(made.text)["cells"]:
+        if cell["cell_type"] == "code":
+            await execute("".join(cell["source"]), names)
+            shown.append(capsys.readouterr().out)
+    assert [text.split("  ")[0] for text in shown] == ["toy_project"] * 3
+    assert "partitions" in shown[1] and "SUCCEEDED" in shown[2]
 
 
 async def execute(source: str, names: dict[str, Any]) -> Any:

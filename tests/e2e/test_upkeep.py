@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import signal
 import sqlite3
@@ -18,13 +20,17 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from agi_cli.main import run as run_command
+from agi_cli.session import Session
 from agi_cluster.client.autostart import is_serving
 from agi_cluster.client.sync import Client
+from agi_cluster.model.pipeline import PipelineStep, StepState
+from agi_cluster.model.pipeline_run import PipelineRun, PipelineRunState
 from agi_cluster.model.pruning import PrunePolicy
 from agi_cluster.model.run import RunState
 from agi_cluster.testing import RunningDaemon, running_daemon
 from agi_daemon.watchdog import EXIT_CODE
-from agi_env.errors import CursorExpiredError, RunNotFoundError
+from agi_env.errors import CursorExpiredError, PipelineRunNotFoundError, RunNotFoundError
 
 Asking = Any  # the class of conftest.py
 
@@ -45,6 +51,14 @@ async def blocking(settings, stop):
 
 
 sys.exit(main(["serve", "--state-dir", sys.argv[1]], blocking))
+"""
+
+RUNNING = """
+import asyncio
+from agi_cluster.agi_distributor import AGI
+from agi_env import AgiEnv
+
+asyncio.run(AGI.run(AgiEnv(app={app!r}), mode=0))
 """
 
 
@@ -104,6 +118,102 @@ def test_what_is_old_goes_and_nothing_else(
     assert all(Path(run.paths.published, "result.json").is_file() for run in runs)
     (tmp_path / "gate").touch()
     assert ask.settled(living.id).state is RunState.SUCCEEDED
+
+
+def execute(client: Client, file: Path) -> PipelineRun:
+    *_, (last, _) = client.watch_pipeline_run(client.start_pipeline_run(str(file)).id)
+    assert isinstance(last, PipelineRun)
+    return last
+
+
+def agi(daemon: RunningDaemon, *words: str) -> str:
+    heard = io.StringIO()
+    session = Session(out=heard, err=io.StringIO(), connect=lambda **_: daemon.client())
+    assert run_command(words, session) == 0
+    return heard.getvalue()
+
+
+@pytest.fixture
+def lab(client: Client, toy: Path, tmp_path: Path) -> Path:
+    """A pipeline that writes a file and runs the toy."""
+    file = tmp_path / "lab_steps.toml"
+    code = "print('said')\nopen('out.txt', 'w').write('out')\n"
+    client.add_pipeline_step(str(file), PipelineStep(id="say", code=code, outputs=("out.txt",)))
+    code = RUNNING.format(app=str(toy))
+    client.add_pipeline_step(str(file), PipelineStep(id="run", code=code, engine="agi.run"))
+    return file
+
+
+def test_executions_that_are_old_go_but_for_the_newest_of_each_file(
+    daemon: RunningDaemon, client: Client, ask: Asking, toy: Path, lab: Path
+) -> None:
+    first, second, third = (execute(client, lab) for _ in range(3))
+    assert third.state is PipelineRunState.SUCCEEDED, third.error
+    ask.run(toy)
+    folder = daemon.state / "pipelines"
+    policy = PrunePolicy(older_than=0, keep=1)
+    shown = agi(daemon, "runs", "prune", "--older-than", "0d", "--keep", "1")
+    assert f"├── {first.id}  " in shown and "2 would go" in shown
+    told = client.prune_runs(policy, validate_only=True)
+    assert [run.id for run in told.pipeline_runs] == [first.id, second.id]
+    assert all(run.bytes > 0 and run.file == str(lab) for run in told.pipeline_runs)
+    assert {path.name for path in folder.iterdir()} == {first.id, second.id, third.id}
+    done = client.prune_runs(policy)
+    assert (done.pipeline_runs, done.bytes) == (told.pipeline_runs, told.bytes)
+    assert [path.name for path in folder.iterdir()] == [third.id]
+    assert [run.id for run in client.list_pipeline_runs(file=str(lab)).items] == [third.id]
+    with pytest.raises(PipelineRunNotFoundError):
+        client.get_pipeline_run(first.id)
+    assert (lab.parent / "out.txt").read_text() == "out"
+
+    (linked,) = client.get_pipeline_run(third.id).steps[1].linked
+    assert linked.forgotten and not third.steps[1].linked[0].forgotten
+    assert f"{linked.name} (forgotten)" in agi(daemon, "pipeline", "history", third.id)
+    again = agi(daemon, "runs", "prune", "--older-than", "0d", "--no-dry-run", "-o", "json")
+    (gone,) = json.loads(again)["pipelineRuns"]
+    assert (gone["pipelineRun"], gone["file"]) == (f"pipelineRuns/{third.id}", str(lab))
+    assert (list(folder.iterdir()), rows(daemon.state / "store.sqlite3", "step_tokens")) == ([], 0)
+
+
+def test_an_execution_that_goes_on_keeps_what_it_needs(
+    daemon: RunningDaemon, client: Client, ask: Asking, lab: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    waits = f"import sys, time\nfrom pathlib import Path\ngate = Path({str(gate)!r})\n"
+    waits += "while not gate.exists(): time.sleep(0.02)\nsys.exit(int(gate.read_text()))\n"
+    client.add_pipeline_step(str(lab), PipelineStep(id="wait", code=waits))
+    gate.write_text("1")
+    failed = execute(client, lab)
+    gate.unlink()
+    living = client.resume_pipeline_run(failed.id)
+    fresh = client.start_pipeline_run(str(lab))
+    ask.until(lambda: client.get_pipeline_run(fresh.id).steps[1].state is StepState.SUCCEEDED)
+    done = client.prune_runs(PrunePolicy(older_than=0))
+    assert done.pipeline_runs == ()
+    (mine,) = client.get_pipeline_run(fresh.id).steps[1].linked
+    assert client.get_run(mine.name).state is RunState.SUCCEEDED
+    gate.write_text("0")
+    for execution in (living, fresh):
+        *_, (last, _) = client.watch_pipeline_run(execution.id)
+        assert last.state is PipelineRunState.SUCCEEDED
+    done = client.prune_runs(PrunePolicy(older_than=0))
+    assert [run.id for run in done.pipeline_runs] == [failed.id, living.id, fresh.id]
+
+
+def test_executions_that_are_old_go_by_themselves(tmp_path: Path) -> None:
+    state, file = tmp_path / "s", tmp_path / "lab_steps.toml"
+    with running_daemon(state) as daemon, daemon.client() as client:
+        client.add_pipeline_step(str(file), PipelineStep(id="say", code="print(1)"))
+        execution = execute(client, file)
+    assert [path.name for path in (state / "pipelines").iterdir()] == [execution.id]
+    often = {"AGI_BACKUP_HOURS": "0.0001", "AGI_PRUNE_RUNS_DAYS": "1e-9"}
+    with running_daemon(state, env={**often, "AGI_PRUNE_RUNS_KEPT": "0"}):
+        deadline = time.monotonic() + 60
+        while list((state / "pipelines").iterdir()) or rows(
+            state / "store.sqlite3", "pipeline_runs"
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_a_watcher_of_events_that_are_gone_is_told(

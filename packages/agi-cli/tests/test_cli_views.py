@@ -11,8 +11,10 @@ from agi_cli.session import Session
 from agi_cli.views.data import data_view
 from agi_cli.views.plan import plan_view
 from agi_cli.views.plan_and_run import plan_and_run
+from agi_cli.views.pruning import pruning_report
 from agi_cli.views.run import run_report
 from agi_cluster.model.plan import PlanFinding, PlannedPartition, PlanSlot
+from agi_cluster.model.pruning import PrunedPipelineRun, PrunedRun, Pruning
 from agi_cluster.model.run import Cause, PartitionState, RunState
 from agi_env.errors import AppImportError
 
@@ -205,3 +207,31 @@ def test_what_an_app_names_cannot_steer_the_terminal():
     text = drawn(data_view([{"na\x1b[31mme": "x\x07\ny"}]))
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def test_what_is_pruned_is_told_item_by_item():
+    executions = tuple(
+        PrunedPipelineRun(id=name, file=file, module="lab", bytes=2048, problem=problem)
+        for name, file, problem in [
+            ("x1", "/a/lab_steps.toml", ""),
+            ("y1", "/b/lab_steps.toml", ""),
+            ("x2", "/a/lab_steps.toml", "a process of it still runs"),
+        ]
+    )
+    runs = (PrunedRun(id="toy-1", app="toy_project", bytes=1024),)
+    pruning = Pruning(runs=runs, pipeline_runs=executions, events=3)
+    shown = drawn(pruning_report(pruning, dry_run=False))
+    assert [line.rstrip() for line in shown.splitlines()] == [
+        "run    app          settled     size  note",
+        "toy-1  toy_project           1.0 KiB",
+        "/a/lab_steps.toml",
+        "├── x1  lab  2.0 KiB",
+        "└── x2  lab  2.0 KiB  a process of it still runs",
+        "/b/lab_steps.toml",
+        "└── y1  lab  2.0 KiB",
+        "runs         1 gone",
+        "executions   2 gone, 1 stay",
+        "disk         5.0 KiB",
+        "events       3",
+        "request ids  0",
+    ]

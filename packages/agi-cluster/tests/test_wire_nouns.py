@@ -407,7 +407,14 @@ pipeline_runs = st.builds(
             error=st.none() | errors,
             reason=text,
             linked=st.lists(
-                st.builds(LinkedResource, name=text, state=text, plan=text, release=text),
+                st.builds(
+                    LinkedResource,
+                    name=text,
+                    state=text,
+                    plan=text,
+                    release=text,
+                    forgotten=st.booleans(),
+                ),
                 max_size=2,
             ).map(tuple),
             outputs=st.lists(

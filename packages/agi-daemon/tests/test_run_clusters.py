@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,11 +81,22 @@ def test_the_keys_of_a_run_are_made_once_private_and_forgotten(tmp_path: Path) -
     for place in (tmp_path / "keys", tmp_path / "keys" / "run-1"):
         assert place.stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "keys" / "run-1" / "keys.json").stat().st_mode & 0o777 == 0o600
-    keys.keep_only({"run-2"})
-    assert [each.name for each in (tmp_path / "keys").iterdir()] == ["run-2"]
+    keys.tidy({"run-1"})
+    assert keys.held() == ("run-2",)
     keys.forget("run-2")
     keys.forget("run-2")
     assert list((tmp_path / "keys").iterdir()) == []
+
+
+def test_keys_of_a_run_that_is_not_known_stay_until_nobody_accepts_them(tmp_path: Path) -> None:
+    keys = RunKeys(tmp_path)
+    for name in ("lost", "void"):
+        keys.ensure(name)
+    over = time.time() - 366 * 86400
+    os.utime(tmp_path / "void" / "keys.json", (over, over))
+    (tmp_path / "empty").mkdir()
+    keys.tidy(set())
+    assert keys.held() == ("lost",)
 
 
 def test_a_host_whose_clock_is_behind_accepts_the_keys(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def _fields(step: StepExecution) -> dict[str, str]:
         "settings": origin.settings[:12] if origin else "",
         "selection": origin.selection[:12] if origin else "",
         "sources": origin.sources[:12] if origin else "",
-        "runs": ", ".join(each.name for each in step.linked),
+        "runs": ", ".join(each.told for each in step.linked),
         "plans": ", ".join(each.plan for each in step.linked if each.plan),
         "releases": ", ".join(each.release[:12] for each in step.linked if each.release),
     }

@@ -49,6 +49,7 @@ from agi_daemon.pipelines.reconciler import PipelineReconciler
 from agi_daemon.planning.calls import Calls
 from agi_daemon.planning.drafting import Drafting
 from agi_daemon.planning.plans import Plans
+from agi_daemon.pruning.pipeline_pruner import PipelinePruner
 from agi_daemon.pruning.pruner import Pruner
 from agi_daemon.runs import run_store
 from agi_daemon.runs.clearing import Clearing
@@ -138,13 +139,14 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             leases=leases,
             builds=builds,
             plans=plans,
-            keys=RunKeys(settings.state / "keys"),
+            keys=RunKeys(settings.keys_path),
             cluster=settings.cluster,
             clearing=Clearing(store, events, hosts.transport),
         )
         reconciler = Reconciler(parts)
         hosts.on_drain = reconciler.drain
-        pruner = Pruner(store, hosts.transport)
+        pipeline_folder = settings.state / "pipelines"
+        pruner = Pruner(store, hosts.transport, PipelinePruner(store, pipeline_folder))
         runs = Runs(parts, apps, requests, reconciler, pruner)
         modes = Modes(apps, hosts, abilities)
         benchmarks = Benchmarks(
@@ -158,7 +160,7 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
             events=events,
             transport=hosts.transport(THIS_MACHINE),
             links=Links(store=store, runs=runs, plans=plans, installations=installations),
-            folder=settings.state / "pipelines",
+            folder=pipeline_folder,
             address=settings.address,
         )
         pipeline_reconciler = PipelineReconciler(pipeline_parts)

@@ -14,6 +14,7 @@ from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.hosts.reach import SshReach
 from agi_daemon.instance_lock import InstanceLock
 from agi_daemon.runs.rebuild import Rebuild
+from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.settings import DaemonSettings
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
@@ -68,7 +69,8 @@ async def rebuild(settings: DaemonSettings, *, anew: bool = False) -> dict[str, 
 
 async def _taken_in(settings: DaemonSettings) -> dict[str, Any]:
     async with _opened(settings) as (store, hosts):
-        return (await Rebuild(store, Events(store), hosts).take_in()).to_dict()
+        keys = RunKeys(settings.keys_path)
+        return (await Rebuild(store, Events(store), hosts, keys).take_in()).to_dict()
 
 
 @asynccontextmanager

@@ -70,6 +70,11 @@ class DaemonSettings:
         return paths.store_path(self.state)
 
     @property
+    def keys_path(self) -> Path:
+        """The directory of the keys of runs in cluster modes."""
+        return self.state / "keys"
+
+    @property
     def owns_socket_directory(self) -> bool:
         """The socket is in the state directory's own place, which the daemon may make private."""
         return self.socket.parent == paths.run_dir(self.state)

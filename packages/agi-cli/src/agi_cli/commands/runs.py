@@ -186,13 +186,23 @@ def retry(
 def prune(  # noqa: PLR0917 - typer reads options from the parameters
     context: typer.Context,
     older_than: Annotated[
-        str, typer.Option(metavar="AGE", help="Runs settled so long ago, such as 30d or 12h.")
+        str,
+        typer.Option(
+            metavar="AGE",
+            help="Runs and executions of pipelines settled so long ago, such as 30d or 12h.",
+        ),
     ] = "",
     keep: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Keep the newest N settled runs in any case.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Keep the newest N settled runs, and N executions of each pipeline, in any case.",
+        ),
     ] = 0,
     events_older_than: Annotated[
-        str, typer.Option(metavar="AGE", help="Also events of this age of settled runs that stay.")
+        str,
+        typer.Option(metavar="AGE", help="Also events of this age of what is settled and stays."),
     ] = "",
     requests_older_than: Annotated[
         str, typer.Option(metavar="AGE", help="Also request ids of this age.")
@@ -204,6 +214,7 @@ def prune(  # noqa: PLR0917 - typer reads options from the parameters
 ) -> None:
     """Forget old runs with their directories and logs on all hosts; published results stay.
 
+    Old executions of pipelines go with the code and the logs of their steps; their outputs stay.
     Without --no-dry-run nothing goes: it is only said what would.
     """
     session = session_of(context)

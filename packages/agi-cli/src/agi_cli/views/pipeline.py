@@ -119,7 +119,7 @@ def _row(step: StepExecution) -> tuple[RenderableType, ...]:
         f"{step.attempt}" if step.attempt else "",
         duration(step.seconds) if step.end_time else "",
         "" if step.exit_code is None else str(step.exit_code),
-        ", ".join(each.name for each in step.linked),
+        ", ".join(each.told for each in step.linked),
         one_line(step.reason or (step.error.what if step.error else ""), 200),
     )
 

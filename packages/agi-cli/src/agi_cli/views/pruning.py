@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
 from rich.console import Group, RenderableType
+from rich.text import Text
+from rich.tree import Tree
 
 from agi_cli.views.grid import facts, grid
-from agi_cluster.model.pruning import Pruning
-from agi_cluster.text import moment
+from agi_cluster.model.pruning import PrunedPipelineRun, PrunedRun, Pruning
+from agi_cluster.text import byte_count, moment
 
 
 def pruning_report(pruning: Pruning, *, dry_run: bool) -> RenderableType:
-    """The runs one by one, and how much it is in all."""
+    """The runs one by one, the executions of each pipeline, and how much it is in all."""
     verb = "would go" if dry_run else "gone"
-    held = len(pruning.runs) - len(pruning.gone)
     summary = facts(
         [
-            ("runs", f"{len(pruning.gone)} {verb}" + (f", {held} stay" if held else "")),
-            ("disk", f"{pruning.bytes / 1e6:.1f} MB"),
+            ("runs", _counted(len(pruning.gone), len(pruning.runs), verb)),
+            (
+                "executions",
+                _counted(len(pruning.gone_pipeline_runs), len(pruning.pipeline_runs), verb),
+            ),
+            ("disk", byte_count(pruning.bytes)),
             ("events", str(pruning.events)),
             ("request ids", str(pruning.requests)),
         ]
     )
-    if not pruning.runs:
-        return summary
+    return Group(*_runs(pruning.runs), *_pipelines(pruning.pipeline_runs), summary)
+
+
+def _runs(runs: Sequence[PrunedRun]) -> Iterator[RenderableType]:
     rows = [
         (
             run.id,
             run.app,
-            moment(run.end_time) if run.end_time else "",
-            f"{run.bytes / 1e6:.1f} MB",
+            moment(run.end_time),
+            byte_count(run.bytes),
             run.problem or (f"kept: {run.kept}" if run.kept else ""),
         )
-        for run in pruning.runs
+        for run in runs
     ]
-    return Group(grid(("run", "app", "settled", "size", "note"), rows, right=("size",)), summary)
+    if rows:
+        yield grid(("run", "app", "settled", "size", "note"), rows, right=("size",))
+
+
+def _pipelines(runs: Sequence[PrunedPipelineRun]) -> Iterator[RenderableType]:
+    """A tree for each file: so many of its executions are kept."""
+    for file, executions in groupby(sorted(runs, key=lambda run: run.file), lambda run: run.file):
+        tree = Tree(Text(file, style="bold"))
+        for run in executions:
+            words = (
+                run.id,
+                run.module,
+                moment(run.end_time),
+                byte_count(run.bytes),
+                run.problem,
+            )
+            tree.add(Text("  ".join(filter(None, words))))
+        yield tree
+
+
+def _counted(gone: int, found: int, verb: str) -> str:
+    stay = f", {found - gone} stay" if found > gone else ""
+    return f"{gone} {verb}{stay}"

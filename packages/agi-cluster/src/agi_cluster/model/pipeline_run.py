@@ -38,6 +38,13 @@ class LinkedResource:
     plan: str = ""
     """The plan revision of a run."""
     release: str = ""
+    forgotten: bool = False
+    """It was pruned since, and the daemon knows nothing more of it than this."""
+
+    @property
+    def told(self) -> str:
+        """Its name, and whether there still is something behind it."""
+        return f"{self.name} (forgotten)" if self.forgotten else self.name
 
 
 @frozen(kw_only=True)

@@ -137,13 +137,21 @@ def _step_from_wire(step: pb.StepExecution) -> StepExecution:
 
 def _linked_to_wire(linked: LinkedResource) -> pb.LinkedResource:
     return pb.LinkedResource(
-        name=linked.name, state=linked.state, plan=linked.plan, release=linked.release
+        name=linked.name,
+        state=linked.state,
+        plan=linked.plan,
+        release=linked.release,
+        forgotten=linked.forgotten,
     )
 
 
 def _linked_from_wire(linked: pb.LinkedResource) -> LinkedResource:
     return LinkedResource(
-        name=linked.name, state=linked.state, plan=linked.plan, release=linked.release
+        name=linked.name,
+        state=linked.state,
+        plan=linked.plan,
+        release=linked.release,
+        forgotten=linked.forgotten,
     )
 
 

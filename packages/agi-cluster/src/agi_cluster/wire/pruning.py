@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from agi_cluster.api.v1 import runs_pb2 as pb
-from agi_cluster.model.pruning import PrunedRun, PrunePolicy, Pruning
+from agi_cluster.model.pruning import PrunedPipelineRun, PrunedRun, PrunePolicy, Pruning
 from agi_cluster.wire.message import checked
-from agi_cluster.wire.time import time_from_wire, time_to_wire
+from agi_cluster.wire.name import resource_id
+from agi_cluster.wire.pipeline_run import COLLECTION
+from agi_cluster.wire.time import optional_time, time_to_wire
 
 
 def prune_runs_to_wire(
@@ -27,6 +29,7 @@ def pruning_to_wire(pruning: Pruning) -> pb.Pruning:
     return pb.Pruning(
         name=f"prunings/{pruning.id}",
         runs=[_run_to_wire(run) for run in pruning.runs],
+        pipeline_runs=[_pipeline_run_to_wire(run) for run in pruning.pipeline_runs],
         events=pruning.events,
         requests=pruning.requests,
     )
@@ -37,6 +40,7 @@ def pruning_from_wire(pruning: pb.Pruning) -> Pruning:
     return Pruning(
         id=pruning.name.removeprefix("prunings/"),
         runs=tuple(_run_from_wire(run) for run in pruning.runs),
+        pipeline_runs=tuple(_pipeline_run_from_wire(run) for run in pruning.pipeline_runs),
         events=pruning.events,
         requests=pruning.requests,
     )
@@ -57,8 +61,30 @@ def _run_from_wire(run: pb.Pruning.PrunedRun) -> PrunedRun:
     return PrunedRun(
         id=run.run.removeprefix("runs/"),
         app=run.app,
-        end_time=time_from_wire(run.end_time) if run.HasField("end_time") else None,
+        end_time=optional_time(run, "end_time"),
         bytes=run.bytes,
         kept=run.kept,
+        problem=run.problem,
+    )
+
+
+def _pipeline_run_to_wire(run: PrunedPipelineRun) -> pb.Pruning.PrunedPipelineRun:
+    return pb.Pruning.PrunedPipelineRun(
+        pipeline_run=f"{COLLECTION}/{run.id}",
+        file=run.file,
+        module=run.module,
+        end_time=time_to_wire(run.end_time),
+        bytes=run.bytes,
+        problem=run.problem,
+    )
+
+
+def _pipeline_run_from_wire(run: pb.Pruning.PrunedPipelineRun) -> PrunedPipelineRun:
+    return PrunedPipelineRun(
+        id=resource_id(COLLECTION, run.pipeline_run),
+        file=run.file,
+        module=run.module,
+        end_time=optional_time(run, "end_time"),
+        bytes=run.bytes,
         problem=run.problem,
     )

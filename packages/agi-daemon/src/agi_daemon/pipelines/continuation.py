@@ -5,10 +5,12 @@ from __future__ import annotations
 from attrs import evolve
 
 from agi_cluster.model.pipeline import StepState
-from agi_cluster.model.pipeline_run import StepExecution
+from agi_cluster.model.pipeline_run import PipelineRun, StepExecution
 from agi_daemon.pipelines.run_record import PipelineRunRecord, StepOrder
 
 Steps = tuple[StepExecution, ...]
+
+_CARRIED = "carried over from "
 
 
 def repeated(record: PipelineRunRecord) -> tuple[Steps, tuple[StepOrder, ...]]:
@@ -56,6 +58,12 @@ def only(now: Steps, earlier: PipelineRunRecord, step_id: str) -> Steps:
     return tuple(placed(step) for step in now)
 
 
+def origins(run: PipelineRun) -> set[str]:
+    """The executions that this one goes on from, and those that its steps are carried over from."""
+    reasons = (step.reason for step in run.steps if step.reason.startswith(_CARRIED))
+    return {reason.removeprefix(_CARRIED) for reason in reasons} | {run.origin} - {""}
+
+
 def _is_same(old: StepExecution, new: StepExecution) -> bool:
     same = (old.code_digest, old.engine, old.environment)
     return _succeeded(old) and same == (new.code_digest, new.engine, new.environment)
@@ -66,8 +74,8 @@ def _succeeded(step: StepExecution) -> bool:
 
 
 def _carried(old: StepExecution, new: StepExecution, run_id: str) -> StepExecution:
-    origin = old.reason if old.reason.startswith("carried over") else ""
-    reason = origin or f"carried over from {run_id}"
+    origin = old.reason if old.reason.startswith(_CARRIED) else ""
+    reason = origin or f"{_CARRIED}{run_id}"
     return evolve(old, deps=new.deps, reason=reason)
 
 

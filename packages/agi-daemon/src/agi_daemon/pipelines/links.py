@@ -1,13 +1,16 @@
-"""What a step made through the daemon, looked up when it ends and stopped when it is stopped."""
+"""What a step made through the daemon: looked up when it ends and again when somebody looks."""
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from agi_cluster.model.pipeline_run import LinkedResource
+from agi_cluster.model.pipeline_run import LinkedResource, PipelineRun, StepExecution
 from agi_cluster.model.services import InstallationService, PlanService, RunService
 from agi_daemon.pipelines import pipeline_run_store
+from agi_daemon.runs import run_store
 from agi_daemon.store.store import Store
+
+_RUNS = "runs/"
 
 
 @frozen(kw_only=True)
@@ -32,6 +35,16 @@ class Links:
             if each.method == "StartRun":
                 await self.runs.cancel_run(each.resource, grace_seconds=grace_s)
 
+    def marked(self, run: PipelineRun) -> PipelineRun:
+        """An execution whose steps say which of their runs are forgotten by now."""
+        linked = (each.name for step in run.steps for each in step.linked)
+        named = [name.removeprefix(_RUNS) for name in linked if name.startswith(_RUNS)]
+        if not named:
+            return run
+        known = self.store.read(lambda db: run_store.known(db, named))
+        gone = {f"{_RUNS}{run_id}" for run_id in named if run_id not in known}
+        return evolve(run, steps=tuple(_marked(step, gone) for step in run.steps)) if gone else run
+
     async def _linked(self, method: str, resource: str) -> LinkedResource | None:
         if method == "StartRun":
             run = await self.runs.get_run(resource)
@@ -47,3 +60,8 @@ class Links:
                 name=f"installations/{made.id}", state=made.state.value, release=made.release
             )
         return None
+
+
+def _marked(step: StepExecution, gone: set[str]) -> StepExecution:
+    linked = (evolve(each, forgotten=each.name in gone) for each in step.linked)
+    return evolve(step, linked=tuple(linked))

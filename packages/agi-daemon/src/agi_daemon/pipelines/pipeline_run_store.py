@@ -60,6 +60,15 @@ def unsettled(connection: sqlite3.Connection) -> list[PipelineRunRecord]:
     return [load(row["body"], PipelineRunRecord) for row in rows]
 
 
+def made_by_unsettled(connection: sqlite3.Connection) -> set[str]:
+    """The ids of all that was made by the steps of executions that are not settled."""
+    sql = (
+        "SELECT resource FROM step_resources JOIN step_tokens USING (token)"
+        " JOIN pipeline_runs ON id = pipeline_run WHERE NOT settled"
+    )
+    return {str(row["resource"]) for row in connection.execute(sql)}
+
+
 def latest(connection: sqlite3.Connection, file: str, module: str) -> PipelineRun | None:
     """The latest execution of a pipeline."""
     sql = "SELECT body FROM pipeline_runs WHERE file = ? AND module = ? ORDER BY number DESC"

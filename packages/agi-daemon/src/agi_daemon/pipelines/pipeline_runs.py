@@ -132,7 +132,7 @@ class PipelineRuns:
 
     async def get_pipeline_run(self, name: str) -> PipelineRun:
         """One execution."""
-        return self._record(name).run
+        return self._run(name)
 
     async def list_pipeline_runs(
         self, *, page_size: int = 0, page_token: str = "", file: str = ""
@@ -142,7 +142,8 @@ class PipelineRuns:
         items, token = self._parts.store.read(
             lambda db: pipeline_run_store.page(db, limit=limit, token=page_token, file=file)
         )
-        return Page(items=items, next_page_token=token)
+        marked = [self._parts.links.marked(run) for run in items]
+        return Page(items=marked, next_page_token=token)
 
     async def watch_pipeline_run(
         self, name: str, *, after_sequence: int = 0
@@ -152,14 +153,14 @@ class PipelineRuns:
         events.check_cursor(subject, after_sequence)
         # The number first: the writer may be at work, and a snapshot may hold more than it says.
         sequence = events.last_sequence(subject)
-        yield self._record(name).run, sequence
+        yield self._run(name), sequence
         following = events.follow(
             subject, after=after_sequence, until=lambda: self._record(name).run.state.settled
         )
         async for event in following:
             sequence = max(sequence, event.sequence)
             yield event, event.sequence
-        yield self._record(name).run, sequence
+        yield self._run(name), sequence
 
     async def cancel_pipeline_run(
         self,
@@ -274,6 +275,10 @@ class PipelineRuns:
             )
 
         return work
+
+    def _run(self, name: str) -> PipelineRun:
+        """The execution as clients see it."""
+        return self._parts.links.marked(self._record(name).run)
 
     def _record(self, name: str) -> PipelineRunRecord:
         plain = name.removeprefix("pipelineRuns/")

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from agi_cluster.model.selection import THIS_MACHINE
+from agi_daemon.pipelines import pipeline_run_store
 from agi_daemon.runs import run_store
 from agi_daemon.runs.record import RunRecord
 
 _SETTLED_SUBJECTS = (
     "SELECT 'runs/' || id FROM runs WHERE state = 'SUCCEEDED'"
     " UNION ALL SELECT 'installations/' || id FROM installations WHERE settled"
+    " UNION ALL SELECT 'pipelineRuns/' || id FROM pipeline_runs WHERE settled"
 )
 _OLD_EVENTS = (
     f"subject IN ({_SETTLED_SUBJECTS}) AND at < ?"  # noqa: S608 - the text is ours
@@ -46,13 +48,15 @@ class OldRun:
 def runs(connection: sqlite3.Connection, *, before: float, keep: int) -> Iterator[OldRun]:
     """The runs that were settled before a time, but for the newest settled ones; oldest first.
 
-    One that a waiting run goes on from stays, and so does one that has hosts to be cleared up.
+    One that a waiting run goes on from stays, one that a step of an unsettled pipeline started and
+    may ask for once more, and one that has hosts to be cleared up.
     """
     moment = datetime.fromtimestamp(before, tz=UTC).isoformat()
     ended = "coalesce(json_extract(run, '$.end_time'), json_extract(run, '$.create_time'))"
     some = "SELECT id, number, run FROM runs WHERE settled ORDER BY number DESC LIMIT -1 OFFSET ?"
     sql = f"SELECT id FROM ({some}) WHERE {ended} < ? ORDER BY number"  # noqa: S608
     needed = {record.run.retry_of for record in run_store.unsettled(connection)}
+    needed |= pipeline_run_store.made_by_unsettled(connection)
     needed |= {run for run, _ in run_store.uncleared(connection)}
     for row in connection.execute(sql, (keep, moment)).fetchall():
         record = run_store.find(connection, row["id"])

@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
-from agi_cluster.model.pruning import PrunedRun, PrunePolicy, Pruning
+from agi_cluster.model.pruning import PrunedPipelineRun, PrunedRun, PrunePolicy, Pruning
 from agi_daemon.log import get_log
 from agi_daemon.pruning import old
 from agi_daemon.pruning.old import OldRun
+from agi_daemon.pruning.pipeline_pruner import PipelinePruner
 from agi_daemon.resource_id import new_id
 from agi_daemon.runs.directories import Removal, remove_runs
 from agi_daemon.store.store import Store
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError, HostNotFoundError
+from agi_env.errors import AgiError, HostError, HostNotFoundError
 
 _log = get_log(__name__)
 
@@ -50,23 +51,48 @@ class Pruner:
     Args:
         store: Where it is kept.
         transport: The way to each host.
+        pipelines: Forgets executions of pipelines.
     """
 
-    def __init__(self, store: Store, transport: Callable[[str], HostTransport]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        transport: Callable[[str], HostTransport],
+        pipelines: PipelinePruner,
+    ) -> None:
         self._store = store
         self._transport = transport
+        self._pipelines = pipelines
         self._one_at_a_time = asyncio.Lock()
 
     async def prune(self, policy: PrunePolicy, *, dry_run: bool) -> Pruning:
         """Forget what a policy calls old, or only say what that is."""
         async with self._one_at_a_time:
             times = _Times.of(policy)
+            executions = await self._prune_pipeline_runs(times, policy, dry_run=dry_run)
             runs = await self._prune_runs(times, policy, dry_run=dry_run)
-            pruning = await self._counted(times)
+            pruning = evolve(
+                await self._counted(times),
+                id=new_id("pruning"),
+                runs=tuple(runs),
+                pipeline_runs=executions,
+            )
             if not dry_run:
                 await self._forget(times)
-                _log.info("pruned", runs=len(runs), events=pruning.events)
-            return evolve(pruning, id=new_id("pruning"), runs=tuple(runs))
+                _log.info(
+                    "pruned",
+                    runs=len(pruning.gone),
+                    pipeline_runs=len(pruning.gone_pipeline_runs),
+                    events=pruning.events,
+                )
+            return pruning
+
+    async def _prune_pipeline_runs(
+        self, times: _Times, policy: PrunePolicy, *, dry_run: bool
+    ) -> tuple[PrunedPipelineRun, ...]:
+        if policy.older_than is None:
+            return ()
+        return await self._pipelines.prune(before=times.runs, keep=policy.keep, dry_run=dry_run)
 
     async def _prune_runs(
         self, times: _Times, policy: PrunePolicy, *, dry_run: bool
@@ -77,16 +103,22 @@ class Pruner:
             lambda db: list(old.runs(db, before=times.runs, keep=policy.keep))
         )
         pruned: list[PrunedRun] = []
+        silent: dict[str, str] = {}
         for start in range(0, len(found), _TOGETHER):
-            pruned += await self._prune_some(found[start : start + _TOGETHER], dry_run=dry_run)
+            some = found[start : start + _TOGETHER]
+            pruned += await self._prune_some(some, silent, dry_run=dry_run)
         return pruned
 
-    async def _prune_some(self, some: Sequence[OldRun], *, dry_run: bool) -> list[PrunedRun]:
+    async def _prune_some(
+        self, some: Sequence[OldRun], silent: dict[str, str], *, dry_run: bool
+    ) -> list[PrunedRun]:
         by_host: dict[str, list[str]] = {}
         for each in some:
             for host in each.hosts:
                 by_host.setdefault(host, []).append(each.record.run.id)
-        removing = (self._remove(host, ids, dry_run=dry_run) for host, ids in by_host.items())
+        removing = (
+            self._remove(host, ids, silent, dry_run=dry_run) for host, ids in by_host.items()
+        )
         removals = await asyncio.gather(*removing)
         pruned = [_told(each, removals) for each in some]
         gone = [each.id for each in pruned if not each.problem]
@@ -95,15 +127,20 @@ class Pruner:
         return pruned
 
     async def _remove(
-        self, host: str, run_ids: Sequence[str], *, dry_run: bool
+        self, host: str, run_ids: Sequence[str], silent: dict[str, str], *, dry_run: bool
     ) -> dict[str, Removal]:
-        try:
-            return await remove_runs(self._transport(host), run_ids, dry_run=dry_run)
-        except HostNotFoundError:
-            # Nobody can go there any more: what is left there is not ours to hold a run for.
-            return {}
-        except AgiError as error:
-            return {each: Removal(0, str(error)) for each in run_ids}
+        """Remove what a host has of these runs; one that did not answer is not asked again."""
+        if host not in silent:
+            try:
+                return await remove_runs(self._transport(host), run_ids, dry_run=dry_run)
+            except HostNotFoundError:
+                # Nobody can go there any more: what is left there is not ours to hold a run for.
+                return {}
+            except HostError as error:
+                silent[host] = str(error)
+            except AgiError as error:
+                return {each: Removal(0, str(error)) for each in run_ids}
+        return {each: Removal(0, silent[host]) for each in run_ids}
 
     async def _forget(self, times: _Times) -> None:
         while await self._store.write(lambda tx: old.forget_events(tx, before=times.events)):

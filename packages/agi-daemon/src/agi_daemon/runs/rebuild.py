@@ -16,6 +16,7 @@ from typing import Any
 from attrs import evolve, field, mutable
 
 from agi_cluster.model.run import RunState
+from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.log import get_log
@@ -26,6 +27,7 @@ from agi_daemon.runs.directories import found_runs
 from agi_daemon.runs.journal_copy import JournalCopy
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.restorable import Course, Restorable
+from agi_daemon.runs.run_keys import RunKeys
 from agi_daemon.store.store import Store
 from agi_env.errors import AgiError, RunNotFoundError, StateUnreadableError
 
@@ -75,12 +77,14 @@ class Rebuild:
         store: Where they go.
         events: Those of that store.
         hosts: This machine and the hosts that the store knows: only their directories are read.
+        keys: Those of the daemon's own runs.
     """
 
-    def __init__(self, store: Store, events: Events, hosts: Hosts) -> None:
+    def __init__(self, store: Store, events: Events, hosts: Hosts, keys: RunKeys) -> None:
         self._store = store
         self._events = events
         self._hosts = hosts
+        self._keys = keys
         self.done = Rebuilt()
         """What it came to so far."""
 
@@ -113,8 +117,7 @@ class Rebuild:
         if known is not None and not _behind(known, each):
             self.done.note(each.run_id, Outcome.KNOWN)
             return
-        if not each.settled and (missing := self._strangers(each)):
-            reason = f"{', '.join(missing)} is not enrolled: restore a backup, or enrol it"
+        if not each.settled and (reason := self._held_back(each)):
             self.done.note(each.run_id, Outcome.LEFT, reason)
             return
         await self._restore(each, known)
@@ -126,11 +129,22 @@ class Rebuild:
         except RunNotFoundError:
             return None
 
-    def _strangers(self, each: Restorable) -> list[str]:
-        """The hosts of an unsettled run that the store does not know."""
+    def _held_back(self, each: Restorable) -> str:
+        """Why an unsettled run cannot be adopted; empty where it can."""
         record, known = each.record, set(self._hosts.addresses())
         assert record is not None
-        return [host for host in (record.runner_host, *record.builds) if host not in known]
+        missing = [host for host in (record.runner_host, *record.builds) if host not in known]
+        if missing:
+            return f"{', '.join(missing)} is not enrolled: restore a backup, or enrol it"
+        if self._is_anothers(each, record):
+            return "its keys are not here, it is another daemon's: once it has ended it is taken in"
+        return ""
+
+    def _is_anothers(self, each: Restorable, record: RunRecord) -> bool:
+        """Whether somebody else, with the same login on its host, drives a run that has begun."""
+        begun = each.course is not None and each.course.records
+        far = record.runner_host != THIS_MACHINE
+        return bool(begun and far and each.run_id not in self._keys.held())
 
     async def _restore(self, each: Restorable, known: RunRecord | None) -> None:
         course, verdict = each.course, each.verdict

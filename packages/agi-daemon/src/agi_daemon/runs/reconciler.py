@@ -25,7 +25,8 @@ class Reconciler:
     def adopt(self) -> None:
         """Take up the runs of an earlier daemon; what they hold is noted before any is granted."""
         records = self._parts.store.read(run_store.unsettled)
-        self._parts.keys.keep_only({record.run.id for record in records})
+        held = self._parts.keys.held()
+        self._parts.keys.tidy(self._parts.store.read(lambda db: run_store.settled(db, held)))
         for record in records:
             if record.run.state.value != "QUEUED":
                 cores = record.resolution.cores

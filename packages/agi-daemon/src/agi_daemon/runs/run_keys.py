@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,12 +54,23 @@ class RunKeys:
         """Delete the keys of a run that is settled; that there are none is fine."""
         shutil.rmtree(self._root / run_id, ignore_errors=True)
 
-    def keep_only(self, run_ids: Collection[str]) -> None:
-        """Delete all keys but those of these runs."""
-        if self._root.is_dir():
-            for entry in self._root.iterdir():
-                if entry.name not in run_ids:
-                    self.forget(entry.name)
+    def held(self) -> tuple[str, ...]:
+        """The runs that have keys."""
+        return tuple(entry.name for entry in self._root.iterdir()) if self._root.is_dir() else ()
+
+    def tidy(self, settled: Collection[str]) -> None:
+        """Delete the keys of these runs, and those that nobody accepts any more.
+
+        Others stay, also those of a run that the store does not know: where it was lost, the run
+        may live on a host that is not enrolled again yet.
+        """
+        for run_id in self.held():
+            if run_id in settled or self._is_void(run_id):
+                self.forget(run_id)
+
+    def _is_void(self, run_id: str) -> bool:
+        path = self._root / run_id / _FILE
+        return not path.exists() or time.time() - path.stat().st_mtime > _LIFETIME.total_seconds()
 
 
 def made(run_id: str) -> ClusterKeys:

@@ -16,6 +16,7 @@ from agi_daemon.store import pages
 from agi_daemon.store.codec import compact, dump, load, plain, structured
 from agi_env.errors import RunNotFoundError
 
+_NAMED = "id IN (SELECT value FROM json_each(?))"
 _REMEMBERED = 256
 _LARGEST_REMEMBERED = 16 * 1024
 """Runs are asked for again and again while they stay as they are: the values of this many texts,
@@ -68,6 +69,18 @@ def is_settled(connection: sqlite3.Connection, run_id: str) -> bool:
         RunNotFoundError: There is none.
     """
     return bool(_row(connection, "settled", run_id)["settled"])
+
+
+def known(connection: sqlite3.Connection, run_ids: Iterable[str]) -> set[str]:
+    """Those of the ids of which there is a run."""
+    sql = f"SELECT id FROM runs WHERE {_NAMED}"  # noqa: S608 - the text is ours
+    return {str(row["id"]) for row in connection.execute(sql, (compact(list(run_ids)),))}
+
+
+def settled(connection: sqlite3.Connection, run_ids: Iterable[str]) -> set[str]:
+    """Those of the ids of which there is a settled run."""
+    sql = f"SELECT id FROM runs WHERE settled AND {_NAMED}"  # noqa: S608
+    return {str(row["id"]) for row in connection.execute(sql, (compact(list(run_ids)),))}
 
 
 def unsettled(connection: sqlite3.Connection) -> list[RunRecord]:

@@ -293,6 +293,7 @@ class LinkedResource(google.protobuf.message.Message):
     STATE_FIELD_NUMBER: builtins.int
     PLAN_FIELD_NUMBER: builtins.int
     RELEASE_FIELD_NUMBER: builtins.int
+    FORGOTTEN_FIELD_NUMBER: builtins.int
     name: builtins.str
     """runs/{id}, plans/{id}@{revision} or installations/{id}."""
     state: builtins.str
@@ -301,6 +302,8 @@ class LinkedResource(google.protobuf.message.Message):
     """The plan revision of a run."""
     release: builtins.str
     """The digest of the release of a run or an installation."""
+    forgotten: builtins.bool
+    """It was pruned since, and the daemon knows nothing more of it than this."""
     def __init__(
         self,
         *,
@@ -308,8 +311,9 @@ class LinkedResource(google.protobuf.message.Message):
         state: builtins.str = ...,
         plan: builtins.str = ...,
         release: builtins.str = ...,
+        forgotten: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["name", b"name", "plan", b"plan", "release", b"release", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["forgotten", b"forgotten", "name", b"name", "plan", b"plan", "release", b"release", "state", b"state"]) -> None: ...
 
 Global___LinkedResource: typing_extensions.TypeAlias = LinkedResource
 

@@ -933,11 +933,15 @@ class PruneRunsRequest(google.protobuf.message.Message):
     request_id: builtins.str
     """A UUID; a repeat with the same id gives the first's answer."""
     older_than_seconds: builtins.float
-    """Forget runs that were settled more than so many seconds ago."""
+    """Forget runs and executions of pipelines that were settled more than so many seconds ago."""
     keep: builtins.int
-    """But keep this many of the newest settled runs, however old they are."""
+    """But keep this many of the newest settled runs, and of the newest settled executions of each
+    pipeline's file, however old they are.
+    """
     events_older_than_seconds: builtins.float
-    """Forget the events, but for the last one, of runs that succeeded and of settled installations."""
+    """Forget the events, but for the last one, of runs that succeeded, of settled installations and
+    of settled executions of pipelines.
+    """
     requests_older_than_seconds: builtins.float
     """Forget request ids that were accepted more than so many seconds ago."""
     validate_only: builtins.bool
@@ -1008,19 +1012,63 @@ class Pruning(google.protobuf.message.Message):
         def HasField(self, field_name: typing.Literal["end_time", b"end_time"]) -> builtins.bool: ...
         def ClearField(self, field_name: typing.Literal["app", b"app", "bytes", b"bytes", "end_time", b"end_time", "kept", b"kept", "problem", b"problem", "run", b"run"]) -> None: ...
 
+    @typing.final
+    class PrunedPipelineRun(google.protobuf.message.Message):
+        """An execution of a pipeline that is forgotten."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        PIPELINE_RUN_FIELD_NUMBER: builtins.int
+        FILE_FIELD_NUMBER: builtins.int
+        MODULE_FIELD_NUMBER: builtins.int
+        END_TIME_FIELD_NUMBER: builtins.int
+        BYTES_FIELD_NUMBER: builtins.int
+        PROBLEM_FIELD_NUMBER: builtins.int
+        pipeline_run: builtins.str
+        """pipelineRuns/{id}."""
+        file: builtins.str
+        """The absolute path of the pipeline's file."""
+        module: builtins.str
+        """The name of its steps in the file."""
+        bytes: builtins.int
+        """The size of the directories of its steps: code and logs, never outputs."""
+        problem: builtins.str
+        """Why it stays all the same, such as a process of it that lives; empty where it goes."""
+        @property
+        def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+            """When it was settled."""
+
+        def __init__(
+            self,
+            *,
+            pipeline_run: builtins.str = ...,
+            file: builtins.str = ...,
+            module: builtins.str = ...,
+            end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+            bytes: builtins.int = ...,
+            problem: builtins.str = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["end_time", b"end_time"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["bytes", b"bytes", "end_time", b"end_time", "file", b"file", "module", b"module", "pipeline_run", b"pipeline_run", "problem", b"problem"]) -> None: ...
+
     NAME_FIELD_NUMBER: builtins.int
     RUNS_FIELD_NUMBER: builtins.int
     EVENTS_FIELD_NUMBER: builtins.int
     REQUESTS_FIELD_NUMBER: builtins.int
+    PIPELINE_RUNS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """prunings/{id}."""
     events: builtins.int
-    """How many events of runs and installations that stay."""
+    """How many events of runs, installations and executions that stay."""
     requests: builtins.int
     """How many request ids."""
     @property
     def runs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Pruning.PrunedRun]:
         """The runs, the oldest first."""
+
+    @property
+    def pipeline_runs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Pruning.PrunedPipelineRun]:
+        """The executions of pipelines, the oldest first."""
 
     def __init__(
         self,
@@ -1029,7 +1077,8 @@ class Pruning(google.protobuf.message.Message):
         runs: collections.abc.Iterable[Global___Pruning.PrunedRun] | None = ...,
         events: builtins.int = ...,
         requests: builtins.int = ...,
+        pipeline_runs: collections.abc.Iterable[Global___Pruning.PrunedPipelineRun] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events", "name", b"name", "requests", b"requests", "runs", b"runs"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "name", b"name", "pipeline_runs", b"pipeline_runs", "requests", b"requests", "runs", b"runs"]) -> None: ...
 
 Global___Pruning: typing_extensions.TypeAlias = Pruning

@@ -151,8 +151,9 @@ class RunServiceServicer(object):
 
     def PruneRuns(self, request, context):
         """Forgets what is old: settled runs with their events, directories and logs on all their hosts;
-        events of runs that stay; request ids. What is not settled stays, and so does every published
-        result. validate_only says what would go, and how much that is.
+        settled executions of pipelines with theirs; events of what stays; request ids. What is not
+        settled stays, with what it goes on from, and so do every published result and every output.
+        validate_only says what would go, and how much that is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

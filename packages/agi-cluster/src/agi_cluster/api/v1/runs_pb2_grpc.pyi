@@ -289,8 +289,9 @@ class RunServiceStub(typing.Generic[_RunServiceStartRunType, _RunServiceGetRunTy
 
     PruneRuns: _RunServicePruneRunsType
     """Forgets what is old: settled runs with their events, directories and logs on all their hosts;
-    events of runs that stay; request ids. What is not settled stays, and so does every published
-    result. validate_only says what would go, and how much that is.
+    settled executions of pipelines with theirs; events of what stays; request ids. What is not
+    settled stays, with what it goes on from, and so do every published result and every output.
+    validate_only says what would go, and how much that is.
     """
 
 RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
@@ -417,8 +418,9 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[agi_cluster.api.v1.runs_pb2.Pruning, collections.abc.Awaitable[agi_cluster.api.v1.runs_pb2.Pruning]]:
         """Forgets what is old: settled runs with their events, directories and logs on all their hosts;
-        events of runs that stay; request ids. What is not settled stays, and so does every published
-        result. validate_only says what would go, and how much that is.
+        settled executions of pipelines with theirs; events of what stays; request ids. What is not
+        settled stays, with what it goes on from, and so do every published result and every output.
+        validate_only says what would go, and how much that is.
         """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
