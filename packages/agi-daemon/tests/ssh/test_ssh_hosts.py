@@ -24,6 +24,7 @@ from agi_env.errors import (
 )
 from hosts import Cluster, Host
 from hosts.faults import login, network
+from hosts.programs import eventually
 
 Reach = Callable[..., SshTransport]
 
@@ -73,6 +74,19 @@ async def test_a_link_that_is_cut_is_known_soon(hosts: Cluster, reach: Reach) ->
             with pytest.raises(HostConnectionLostError):
                 await asyncio.wait_for(waiting, 10)
     assert (await broken.run(["echo", "back"], deadline_s=20)).stdout == b"back\n"
+
+
+async def test_what_cannot_be_killed_is_not_called_killed(hosts: Cluster, reach: Reach) -> None:
+    host = reach(hosts[0])
+    assert (await host.run(["true"], deadline_s=20)).returncode == 0
+    sleeping = asyncio.create_task(host.run(["sleep", "30"], deadline_s=2), name="sleeping")
+    await asyncio.to_thread(
+        eventually, lambda: "sleep 30" in hosts[0].machine.processes().values(), "it sleeps"
+    )
+    with hosts[0].fault(network.link_down):
+        with pytest.raises(HostCommandTimeoutError, match="it may still run there") as caught:
+            await sleeping
+        assert f"agi hosts check {hosts[0].address}" in caught.value.remedy
 
 
 async def test_a_host_that_is_off_does_not_answer(

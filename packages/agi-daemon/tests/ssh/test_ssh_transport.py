@@ -207,7 +207,7 @@ WORDS = st.lists(
 async def test_arguments_arrive_as_they_were_given(new_server: Any, reach: Any, shell: str) -> None:
     """Through other login shells than this user's too, which ForceCommand stands in for."""
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+        pytest.skip(f"no {shell} on this machine")
     given_words = [*ODD, *some(WORDS)] if shell == "tcsh" else [*ODD, "\n", "a\nb", *some(WORDS)]
     words = [word.replace("\n", "") for word in given_words] if shell == "tcsh" else given_words
     code = "import json, sys; print(json.dumps(sys.argv[1:]))"

@@ -211,6 +211,17 @@ async def pieces(stdin: Stdin) -> AsyncIterator[bytes]:
         yield piece
 
 
+def unanswered_error(argv: Sequence[str], fault: str, where: str) -> HostCommandTimeoutError:
+    """The error for a command that could not be killed: its host answers nothing."""
+    name = Path(argv[0]).name
+    return HostCommandTimeoutError(
+        f"{name} {fault}, and the host does not answer: it may still run there",
+        where=where,
+        remedy=f"See that the host is on and reachable: `agi hosts check {where}`",
+        metadata={"command": name, "host": where},
+    )
+
+
 def killed_error(argv: Sequence[str], fault: str, where: str) -> HostCommandTimeoutError:
     """The error for a command that was killed for this fault on a host."""
     name = Path(argv[0]).name

@@ -100,17 +100,19 @@ class SshPool:
             raise
         return process
 
-    async def end(self, process: SshProcess) -> None:
-        """Kill what is left of a command: all of its process group."""
+    async def end(self, process: SshProcess) -> bool:
+        """Kill what is left of a command, all of its process group; false: nobody answered."""
         if process.is_closed:
-            return
+            return True
         try:
             async with asyncio.timeout(_KILL_S):
                 await self._kill(process)
         except TimeoutError:
             _log.warning("ssh_kill_unanswered", host=self._host)
+            return False
         finally:
             process.abandon()
+        return True
 
     async def aclose(self) -> None:
         """Close all connections; what runs over them is not waited for."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from agi_daemon.transport.child_process import killed_error
+from agi_daemon.transport.child_process import killed_error, unanswered_error
 from agi_daemon.transport.host_transport import DEFAULT_OUTPUT_BYTES, Completed, OnLine, Stdin
 from agi_daemon.transport.ssh_command import SshCommand, not_started
 from agi_daemon.transport.ssh_pool import SshPool
@@ -45,7 +45,10 @@ class SshRun:
         except TimeoutError:
             late = f"did not end in {self.deadline_s:g} s"
             fault = "made no progress" if quiet.expired() else late
-            raise killed_error(self.argv, fault, self.host) from None
+            ended, process = process is None or await pool.end(process), None
+            raise (killed_error if ended else unanswered_error)(
+                self.argv, fault, self.host
+            ) from None
         finally:
             if process is not None:
                 await pool.end(process)
