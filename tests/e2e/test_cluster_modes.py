@@ -115,6 +115,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.timeout(300)  # the whole example four times, and its builds
 def test_totals_are_equal_in_all_modes_and_placement_is_that_of_the_plan(client: Client) -> None:
     results = []
     for mode in (Mode.PLAIN, Mode.POOL, Mode.CLUSTER, Mode.CLUSTER | Mode.POOL):
