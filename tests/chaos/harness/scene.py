@@ -28,6 +28,8 @@ from hosts.host import Host
 
 _LOOK_S = 0.01
 PLAYED_FILE = "played.jsonl"
+MOST_IN_A_SLOT = 4
+"""Hits of the processes of a slot's worker together: the fifth start in vain would be the last."""
 
 
 class Scene:
@@ -40,6 +42,7 @@ class Scene:
         self.figures = figures
         self.afflictions: list[Affliction] = []
         self._spent: Counter[tuple[str, str, str]] = Counter()
+        self._spent_on_slots: Counter[tuple[str, str]] = Counter()
         self._broken: set[str] = set()
         self._begun = time.time()
 
@@ -82,6 +85,7 @@ class Scene:
     def spend(self, victim: Victim) -> None:
         """Note that a run, or a slot of it, has been hit there once more."""
         self._spent[_place(victim)] += 1
+        self._spent_on_slots[_slot(victim)] += 1
 
     @asynccontextmanager
     async def afflicted(self, fault: str, host: str = "", run: str = "") -> AsyncIterator[None]:
@@ -137,12 +141,20 @@ class Scene:
         )
 
     def _left(self, victim: Victim, most: int) -> bool:
-        return not victim.run or self._spent[_place(victim)] < most
+        if not victim.run:
+            return True
+        in_its_slot = self._spent_on_slots[_slot(victim)] if victim.home else 0
+        return self._spent[_place(victim)] < most and in_its_slot < MOST_IN_A_SLOT
 
 
 def _place(victim: Victim) -> tuple[str, str, str]:
     """What the limits are for: a role in a run, and for workers in each of its slots."""
     return victim.run, victim.role, victim.home.name if victim.home else ""
+
+
+def _slot(victim: Victim) -> tuple[str, str]:
+    """Where the product counts starts in vain, whichever process of the worker was hit."""
+    return victim.run, victim.home.name if victim.home else ""
 
 
 async def until(ready: Callable[[], bool], seconds: float, pause_s: float = 0.02) -> bool:
