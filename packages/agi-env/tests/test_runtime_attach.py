@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -126,6 +127,23 @@ def exit_facts(line: Line) -> tuple[int, int | None, int | None]:
     gone = line["gone"]
     assert gone["left"] == []
     return gone["epoch"], gone["code"], gone["signal"]
+
+
+def test_what_a_dying_runner_left_is_found_once_it_has_let_go(run_dir: Path) -> None:
+    """Its supervisor was killed, and the kernel is still ending the runner, which has the lock."""
+    Identity("of an earlier boot", os.getpid(), 1, epoch=1).write(run_dir)
+    left = subprocess.Popen(["sleep", "600"], env={"AGI_RUN_DIR": str(run_dir.resolve())})
+    lock = RunLock.take(run_dir)
+    assert lock is not None
+    letting_go = threading.Timer(0.3, lock.let_go)
+    letting_go.start()
+    try:
+        supervisor.clear_up(run_dir)
+        assert left.wait(20) == -signal.SIGKILL
+    finally:
+        letting_go.join()
+        left.kill()
+        left.wait()
 
 
 def test_a_runner_is_started_followed_and_seen_off(attach: Attach, run_dir: Path) -> None:

@@ -99,11 +99,19 @@ def last_words(run_dir: Path, record: ExitRecord | None) -> dict[str, Any] | Non
 
 
 def clear_up(run_dir: Path) -> None:
-    """Kill what a runner left behind whose supervisor was killed too; let a living one be."""
-    lock = RunLock.take(run_dir)
-    if lock is not None:
-        with lock:
-            supervision.clear_up(run_dir.resolve())
+    """Kill what a runner left behind whose supervisor was killed too; let a living one be.
+
+    A runner has the lock from its supervisor, and for a moment longer: until the kernel, which ends
+    it then, is done with it.
+    """
+    deadline = time.monotonic() + START_S
+    while (lock := RunLock.take(run_dir)) is None:
+        holder = Identity.read(run_dir)
+        if (holder is not None and holder.is_living) or time.monotonic() > deadline:
+            return
+        time.sleep(_PAUSE_S)
+    with lock:
+        supervision.clear_up(run_dir.resolve())
 
 
 def _tail(path: Path) -> bytes:
