@@ -5,13 +5,21 @@ from __future__ import annotations
 from agi_env.errors import (
     HostConnectionLostError,
     HostError,
+    HostLoginError,
     HostUnreachableError,
     HostUnresolvedError,
+    LoginShellHangsError,
     OutOfTimeError,
 )
 
-OUT_OF_REACH = (HostUnreachableError, HostUnresolvedError, HostConnectionLostError)
-"""The host itself does not answer, and may answer again."""
+OUT_OF_REACH = (
+    HostUnreachableError,
+    HostUnresolvedError,
+    HostConnectionLostError,
+    HostLoginError,
+    LoginShellHangsError,
+)
+"""The host does not answer, or lets nobody in; it may again."""
 
 UNHEARD = (HostError, OutOfTimeError)
 """Whatever keeps a runner from being heard, a login that is refused or a shell that hangs as well

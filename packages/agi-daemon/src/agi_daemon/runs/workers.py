@@ -60,7 +60,7 @@ class Workers:
         self._scheduler = record.scheduler
         self._over = asyncio.Event()
         self._given_up: set[int] = set()
-        self._unheard: set[int] = set()
+        self._unseen: set[int] = set()
         self._hosts = {slot.index: slot.host for slot in record.resolution.slots}
         self.left: set[str] = set()
         """Hosts of which it is not known, after the end of the run, that nothing of it is left."""
@@ -94,7 +94,7 @@ class Workers:
             late = {
                 slot for slot, task in zip(self._workers, self._tasks, strict=True) if task in busy
             }
-            self.left = {self._hosts[slot] for slot in late | self._unheard}
+            self.left = {self._hosts[slot] for slot in late | self._unseen}
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -127,7 +127,6 @@ class Workers:
         while True:
             cause = await self._attend(slot, worker)
             unheard = cause.kind is EndKind.HOST_UNREACHABLE
-            (self._unheard.add if unheard else self._unheard.discard)(slot)
             if self._is_over(slot) or cause.kind is EndKind.STOPPED:
                 return
             await self._tell(slot, cause, first=not patience.unreached)
@@ -150,12 +149,15 @@ class Workers:
             await self._line.worker_gone(slot, cause)
 
     async def _attend(self, slot: int, worker: SlotWorker) -> EndCause:
+        self._unseen.add(slot)
         try:
-            return await worker.attend()
+            cause = await worker.attend()
         except AgiError as error:
             return unheard_cause(error)
         except Exception as error:  # noqa: BLE001 - the boundary: logged, and the slot says it
             return unheard_cause(defect(error, where=f"run {self._run.id}, slot {slot}"))
+        self._unseen.discard(slot)
+        return cause
 
 
 class _Patience:
