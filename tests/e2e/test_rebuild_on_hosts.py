@@ -144,6 +144,7 @@ def is_on(run_id: str, host: Host) -> bool:
     return run_id in host.run("sh", "-c", f"ls {RUNS}").stdout.split()
 
 
+@pytest.mark.timeout(300)  # installs on two machines
 def test_runs_of_other_machines_are_back_once_their_hosts_are(
     daemon: RunningDaemon, client: Client, ask: Asking, hosts: Cluster, past: Past
 ) -> None:
