@@ -9,7 +9,7 @@ from agi_cluster.client import AsyncClient
 from agi_cluster.model.event import Event
 from agi_cluster.model.run import RunState
 from agi_env.errors import AgiError, RetryRefusedError
-from harness.customer import SETTLE_ON_HOSTS_S, Order
+from harness.customer import SETTLE_S, Order
 from harness.figures import Breach, Figures, Violation
 
 
@@ -28,7 +28,7 @@ async def _again(client: AsyncClient, first: Order, figures: Figures) -> Order |
     order = Order(first.job, first.mode, "", selection=first.selection, retries=first.run)
     try:
         order.run = await _retry(client, first.run)
-        async with asyncio.timeout(SETTLE_ON_HOSTS_S):
+        async with asyncio.timeout(SETTLE_S):
             async for update, _ in client.watch_run(order.run, verbose=3):
                 if isinstance(update, Event):
                     order.told.append(update.sequence)
