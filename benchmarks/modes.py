@@ -37,7 +37,7 @@ from agi_env.mode import Mode
 
 FLIGHTS = Path(__file__).parents[1] / "examples" / "flights_project"
 COUNT, REACH = 20_000, 60
-EACH = {100.0: 30, 1000.0: 4}
+EACH = {100.0: 30, 1000.0: 8}
 """Partitions for each executor, by their milliseconds."""
 
 KERNEL_C = """
