@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from agi_cluster.printed_lines import PrintedLines
 from agi_env.errors import AgiError
 
 if TYPE_CHECKING:
@@ -43,17 +44,18 @@ def printed(client: Client, run_id: str, say: Callable[[str], None]) -> Iterator
 def _read(
     client: Client, run_id: str, say: Callable[[str], None], detached: threading.Event
 ) -> None:
-    torn: dict[str, str] = {}
     try:
-        for file, text in client.read_run_log(run_id, follow=True):
-            *lines, torn[file] = (torn.get(file, "") + text).split("\n")
-            for line in lines:
-                if detached.is_set():
-                    return
-                say(f"{file}: {line}")
+        for line in _lines(client, run_id):
+            if detached.is_set():
+                return
+            say(line)
     except AgiError as error:
         if not detached.is_set():
             say(f"what it printed: {error}")
-    for file, rest in torn.items():
-        if rest and not detached.is_set():
-            say(f"{file}: {rest}")
+
+
+def _lines(client: Client, run_id: str) -> Iterator[str]:
+    printed_lines = PrintedLines()
+    for file, text in client.read_run_log(run_id, follow=True):
+        yield from printed_lines.take(file, text)
+    yield from printed_lines.rest()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 
+from agi_cluster.printed_lines import PrintedLines
 from agi_env.errors import AgiError
 
 _END_S = 10.0
@@ -36,15 +37,13 @@ async def printed(
 async def _say_lines(
     pieces: AsyncGenerator[tuple[str, str], None], say: Callable[[str], None]
 ) -> None:
-    torn: dict[str, str] = {}
+    lines = PrintedLines()
     try:
         async with aclosing(pieces):
             async for file, text in pieces:
-                *lines, torn[file] = (torn.get(file, "") + text).split("\n")
-                for line in lines:
-                    say(f"{file}: {line}")
+                for line in lines.take(file, text):
+                    say(line)
+        for line in lines.rest():
+            say(line)
     except AgiError as error:  # it says nothing of the run
         say(f"what it printed: {error}")
-    for file, rest in torn.items():
-        if rest:
-            say(f"{file}: {rest}")

@@ -118,6 +118,11 @@ def placed(path: Path) -> list[tuple[int, bytes]]:
     return [(0, beginning), *((first + n * full, p) for n, p in zip(numbers, pieces, strict=True))]
 
 
+def note_of(dropped: int) -> bytes:
+    """The line that stands where so many bytes are missing; nothing where none are."""
+    return b"\n[... %d bytes were dropped here ...]\n" % dropped if dropped > 0 else b""
+
+
 def files_of(path: Path) -> list[Path]:
     """The files that make up a log now."""
     return [path, *_segments(path)]
@@ -171,8 +176,7 @@ def _parted(joined: bytes) -> list[tuple[int, bytes]]:
 
 def _dropped(segments: list[Path], pieces: list[bytes]) -> bytes:
     # Every segment before the first one that is left was full, and so of the size of the largest.
-    missing = _number(segments[0]) * max(map(len, pieces)) if segments else 0
-    return b"\n[... %d bytes were dropped here ...]\n" % missing if missing else b""
+    return note_of(_number(segments[0]) * max(map(len, pieces)) if segments else 0)
 
 
 def _set_aside(path: Path) -> None:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from agi_env.runtime import bounded_log
 
-_GAP = "\n[... %d bytes were dropped here ...]\n"
-
 
 class FollowedLog:
     """A log that is read as it grows; what was dropped before it could be read is told.
@@ -33,17 +31,13 @@ class FollowedLog:
             self._after(position, data) for position, data in bounded_log.placed(self.path)
         )
 
-    def end(self) -> str:
-        """What is left of a character that was never finished."""
-        return self._decoder.decode(b"", final=True)
-
     def _after(self, position: int, data: bytes) -> str:
         dropped = position - self._position
         if dropped > 0:
             self._position = position
         new = data[max(0, -dropped) :]
         self._position += len(new)
-        return (_GAP % dropped if dropped > 0 else "") + self._decoder.decode(new)
+        return self._decoder.decode(bounded_log.note_of(dropped) + new)
 
 
 def _state_of(path: Path) -> object:
