@@ -20,7 +20,7 @@ from agi_env.runtime import process_tree
 from agi_env.runtime.cluster_keys import ClusterKeys
 from agi_env.runtime.cluster_spec import ClusterSpec
 from agi_env.runtime.spec import SlotSpec
-from agi_env.runtime.worker_attach import worker_directory
+from agi_env.runtime.worker_attach import Commands, worker_directory
 
 WAIT_S = 30.0
 
@@ -283,6 +283,25 @@ def test_a_stopped_worker_can_be_ended_from_its_host(cluster: Cluster, tmp_path:
     assert is_gone(silent)
     gate.touch()
     assert cluster.settled()["state"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 60.0])
+def test_a_worker_that_never_begins_to_listen_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_s: float
+) -> None:
+    monkeypatch.setattr("agi_env.runtime.worker_attach._LISTEN_S", wait_s)
+    silent = subprocess.Popen(["sleep", "600"])
+    try:
+        commands = Commands(tmp_path, silent.pid)
+        commands.take([b'{"op": "join", "scheduler": "tls://127.0.0.1:1", "epoch": 1}'])
+        assert silent.poll() is None
+        commands.take([])
+        assert commands.waiting is (wait_s > 0)
+        if not wait_s:
+            assert silent.wait(10) == -signal.SIGKILL
+    finally:
+        silent.kill()
+        silent.wait()
 
 
 def test_a_killed_runner_takes_its_workers_along_and_the_next_goes_on(

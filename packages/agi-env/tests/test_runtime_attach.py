@@ -16,11 +16,14 @@ from typing import Any
 
 import pytest
 
+from agi_env.errors import OutOfTimeError
 from agi_env.runtime import run_lock, supervisor
+from agi_env.runtime.attach import Commands
 from agi_env.runtime.bounded_log import BoundedLog
 from agi_env.runtime.identity import Identity
 from agi_env.runtime.journal import Journal, read
 from agi_env.runtime.run_lock import RunLock
+from agi_env.runtime.stdin_lines import StdinLines
 
 TOYS = Path(__file__).with_name("runtime_toys.py")
 Line = dict[str, Any]
@@ -334,6 +337,33 @@ def test_commands_are_answered(attach: Attach) -> None:
     assert answers[0] == {"command": '{"op": "fact"}', "answer": {"ok": True}}
     assert answers[1]["error"]["code"] == "REQUEST_INVALID"
     assert answers[2]["answer"] == {"ok": True}
+
+
+def test_a_command_that_a_held_up_runner_misses_is_not_lost(
+    attach: Attach,
+    run_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("agi_env.runtime.attach._CONTROL_S", 0.2)
+    attachment = attach("obeys")
+    runner = attachment.record("runner_started")["pid"]
+    source, sink = os.pipe()
+    os.write(sink, b'{"op": "fact"}\n')
+    commands = Commands(run_dir, StdinLines(source))
+    commands.receive()
+    os.kill(runner, signal.SIGSTOP)
+    commands.relay()
+    os.kill(runner, signal.SIGCONT)
+    commands.relay()
+    commands.relay()
+    os.close(source)
+    os.close(sink)
+
+    said = [json.loads(line)["control"] for line in capfd.readouterr().out.splitlines()]
+
+    assert said[0]["error"]["code"] == OutOfTimeError.code
+    assert [each["answer"] for each in said[1:]] == [{"ok": True}]
 
 
 def test_a_command_to_a_run_without_runner_is_refused(attach: Attach, run_dir: Path) -> None:

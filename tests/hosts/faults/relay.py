@@ -54,6 +54,7 @@ class Connection:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.passed = 0
+        self.is_cut = False
 
     async def serve(self, caller: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         """Relay until one side ends, or the connection is cut."""
@@ -106,7 +107,8 @@ class Connection:
 
     def allowed(self, piece: bytes) -> bytes:
         """What of the server's passes."""
-        if self.options.met():
+        # A cut takes the loop a moment; what comes meanwhile does not pass either.
+        if self.is_cut or self.options.met():
             return b""
         limit = self.options.cut_after
         if limit is not None:
@@ -122,6 +124,7 @@ class Connection:
 
     def cut(self) -> None:
         """End this connection; all later ones are whole."""
+        self.is_cut = True
         self.options.cut_after, self.options.cut_when = None, ""
         raise EndError
 

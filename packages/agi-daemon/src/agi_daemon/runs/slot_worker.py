@@ -24,6 +24,12 @@ SILENT_S = 2.0
 """How long a worker that lost its slot may live on, before it is killed."""
 END_S = 5.0
 """How long a worker may take to end when it is sent home, before it is killed."""
+ASK_AGAIN_S = 20.0
+"""How long a worker may be without its slot before it is told again which runner it is for.
+
+One that does not answer is stuck and is killed by ``worker_attach``: it has no lease that could
+expire. One that answers has a deadline of its own.
+"""
 
 
 @frozen(kw_only=True)
@@ -62,7 +68,7 @@ class SlotWorker:
         self._patience: asyncio.Task[None] | None = None
         self._wanted = True
         self.holds = False
-        """Whether the runner says that a worker has the slot."""
+        """Whether a worker has the slot, as the runner or the worker itself says."""
 
     async def attend(self) -> EndCause:
         """Join or start the worker, and wait until it is gone.
@@ -80,13 +86,14 @@ class SlotWorker:
                 await self._tell()
                 if not self._wanted:
                     await self.send_home()
-                return await _gone(channel)
+                return await self._until_gone(channel)
         finally:
             self._channel = None
             await self._wait_no_more()
 
     async def serve(self, scheduler: SchedulerPlace) -> None:
         """Tell the worker, now or when it is there, which runner it is for."""
+        self.holds = self.holds and scheduler == self._scheduler
         self._scheduler = scheduler
         await self._tell()
 
@@ -114,6 +121,36 @@ class SlotWorker:
                 self._kill_after(END_S), name=f"patience with slot {self._post.slot}"
             )
 
+    async def _until_gone(self, channel: Channel) -> EndCause:
+        asking = asyncio.create_task(self._ask(), name=f"questions to slot {self._post.slot}")
+        try:
+            cause = await self._listen(channel)
+            self.holds = False
+            return cause
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _listen(self, channel: Channel) -> EndCause:
+        async for line in channel.lines():
+            match _document(line):
+                case {"gone": dict() | None as record}:
+                    return exit_cause(record)
+                case {"control": {"answer": {"holds": True}}}:
+                    self.holds = True
+                case {"error": {"code": str(code), "metadata": dict(metadata)}}:
+                    raise error_from(code, metadata)
+        said = " ".join(channel.stderr_tail().decode(errors="replace").split())[-500:]
+        raise RefusedError(f"the line to it broke: {said or 'it said nothing'}")
+
+    async def _ask(self) -> None:
+        """Have a worker that does not come to its slot prove that it lives."""
+        while True:
+            await asyncio.sleep(ASK_AGAIN_S)
+            if not self.holds:
+                self._told = None
+                await self._tell()
+
     async def _tell(self) -> None:
         where = self._scheduler
         if where is not None and self._channel is not None and self._told != where:
@@ -133,17 +170,6 @@ class SlotWorker:
         if patience is not None:
             patience.cancel()
             await asyncio.gather(patience, return_exceptions=True)
-
-
-async def _gone(channel: Channel) -> EndCause:
-    async for line in channel.lines():
-        match _document(line):
-            case {"gone": dict() | None as record}:
-                return exit_cause(record)
-            case {"error": {"code": str(code), "metadata": dict(metadata)}}:
-                raise error_from(code, metadata)
-    said = " ".join(channel.stderr_tail().decode(errors="replace").split())[-500:]
-    raise RefusedError(f"the line to it broke: {said or 'it said nothing'}")
 
 
 def _document(line: bytes) -> Any:

@@ -35,7 +35,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from agi_env.errors import AgiError, RefusedError, RequestInvalidError
+from agi_env.errors import AgiError, OutOfTimeError, RefusedError, RequestInvalidError
 from agi_env.runtime import control, journal, supervisor
 from agi_env.runtime.attach_waiting import Waiting
 from agi_env.runtime.journal_tail import JournalTail
@@ -153,9 +153,15 @@ class Commands:
         return open_
 
     def relay(self) -> None:
-        """Pass on what has arrived, if the runner listens already."""
+        """Pass on what has arrived, if the runner listens already.
+
+        What it does not answer in time stays here for the next time: every command may be repeated,
+        and none may be lost on a runner that is held up for a while.
+        """
         while self._waiting and (self._run_dir / control.CONTROL_SOCKET).exists():
-            self._relay(self._waiting.popleft())
+            if not self._relay(self._waiting[0]):
+                return
+            self._waiting.popleft()
 
     def refuse(self) -> None:
         """Answer for a runner that is gone."""
@@ -163,13 +169,17 @@ class Commands:
             error = RefusedError("the runner has ended", where=str(self._run_dir))
             _say_control(line.decode(errors="replace"), control.error_answer(error))
 
-    def _relay(self, line: bytes) -> None:
+    def _relay(self, line: bytes) -> bool:
+        """Pass on one command and say what came of it; whether it was answered at all."""
+        answered = True
         try:
             command = control.parse_command(line)
             answer = {"answer": control.send(self._run_dir, command, _CONTROL_S)}
         except AgiError as error:
             answer = control.error_answer(error)
+            answered = not isinstance(error, OutOfTimeError)
         _say_control(line.decode(errors="replace"), answer)
+        return answered
 
 
 def say(line: Mapping[str, Any]) -> None:

@@ -132,7 +132,7 @@ class Worker:
                 self._end()
             case _:
                 raise RequestInvalidError(f"{command!r} is no command to a worker")
-        return {"accepted": True}
+        return {"accepted": True, "holds": bool(self._lease)}
 
     def _call(self, scheduler: str, epoch: int) -> None:
         if not self._called.done():

@@ -3,7 +3,8 @@
 It joins the slot's living worker, or starts one, detached. The first line on its stdin is the run's
 keys, ``{"keys": {...}}``; each later one a command: ``{"op": "join", "scheduler": ADDRESS, "epoch":
 N}`` and ``{"op": "end"}`` go on to the worker, ``{"op": "kill"}`` ends it from here. A worker that
-does not answer a command is killed as well: what it holds, it has lost or is to lose.
+does not answer a command, or never begins to listen, is killed as well: what it holds, it has lost
+or is to lose.
 
 Everything it has to say is JSON lines on stdout, of one key each:
 
@@ -19,9 +20,11 @@ from __future__ import annotations
 
 import getopt
 import json
+import math
 import os
 import select
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -40,6 +43,8 @@ USAGE = "python -m agi_env.runtime.worker_attach RUN_DIR --slot N"
 
 _KEYS_S = 10.0
 _CONTROL_S = 2.0
+_LISTEN_S = 20.0
+"""How long a command waits for a worker that does not listen yet; that starts in less than one."""
 _STDOUT = 1
 _SOON_MS, _LATE_MS = 20.0, 60_000.0
 
@@ -104,7 +109,7 @@ def _follow(directory: Path, pid: int, lines: StdinLines) -> None:
     except ProcessLookupError:
         return
     try:
-        commands = _Commands(directory, pid)
+        commands = Commands(directory, pid)
         poller = select.poll()
         poller.register(handle, select.POLLIN)
         poller.register(lines.fd, select.POLLIN)
@@ -114,7 +119,7 @@ def _follow(directory: Path, pid: int, lines: StdinLines) -> None:
         os.close(handle)
 
 
-def _converse(poller: select.poll, handle: int, lines: StdinLines, commands: _Commands) -> None:
+def _converse(poller: select.poll, handle: int, lines: StdinLines, commands: Commands) -> None:
     while True:
         commands.take(lines.complete())
         ready = {fd for fd, _ in poller.poll(_SOON_MS if commands.waiting else _LATE_MS)}
@@ -126,13 +131,14 @@ def _converse(poller: select.poll, handle: int, lines: StdinLines, commands: _Co
             poller.unregister(lines.fd)
 
 
-class _Commands:
+class Commands:
     """The commands to one worker, on their way."""
 
     def __init__(self, directory: Path, pid: int) -> None:
         self._directory = directory
         self._pid = pid
         self._lines: list[bytes] = []
+        self._deadline = math.inf
 
     @property
     def waiting(self) -> bool:
@@ -141,8 +147,11 @@ class _Commands:
 
     def take(self, lines: list[bytes]) -> None:
         """Take more commands; pass on what there is, if the worker listens already."""
+        if lines and not self._lines:
+            self._deadline = time.monotonic() + _LISTEN_S
         self._lines += lines
-        if any(_op(line) == "kill" for line in self._lines):
+        late = bool(self._lines) and time.monotonic() > self._deadline
+        if late or any(_op(line) == "kill" for line in self._lines):
             self._lines.clear()
             self._kill()
         while self._lines and (self._directory / control.CONTROL_SOCKET).exists():
