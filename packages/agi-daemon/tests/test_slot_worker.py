@@ -14,6 +14,7 @@ from agi_daemon.runs import slot_worker
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_daemon.runs.slot_worker import Post, SlotWorker
 from agi_daemon.transport.local import LocalTransport
+from agi_env.errors import OutOfTimeError
 from agi_env.runtime.causes import EndKind
 from agi_env.runtime.cluster_keys import ClusterKeys
 
@@ -25,11 +26,13 @@ for number, line in enumerate(sys.stdin, 1):
     print(line.strip(), file=heard, flush=True)
     if json.loads(line)["op"] == "end":
         break
+    if holds_at < 0:
+        continue
     answer = {"accepted": True, "holds": number >= holds_at}
     print(json.dumps({"control": {"command": line, "answer": answer}}), flush=True)
 print(json.dumps({"gone": None}), flush=True)
 """
-"""What ``worker_attach`` says of a worker that has its slot after so many questions."""
+"""What ``worker_attach`` says of a worker that has its slot after so many questions; if it can."""
 
 HERE = SchedulerPlace(address="tls://127.0.0.1:1", epoch=1)
 
@@ -103,3 +106,11 @@ async def test_what_the_journal_says_is_enough(heard: Path) -> None:
     await until_told(heard, len(before) + 3)
     await worker.send_home()
     await attending
+
+
+async def test_a_line_on_which_nobody_answers_is_given_up(heard: Path) -> None:
+    worker = far_side(heard, holds_at=-1)
+    await worker.serve(HERE)
+    with pytest.raises(OutOfTimeError, match="nobody answers"):
+        await worker.attend()
+    assert told(heard) == ["join"] * 3

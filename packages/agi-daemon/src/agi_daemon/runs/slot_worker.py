@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +17,7 @@ from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_daemon.runs.run_directory import place_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
-from agi_env.errors import RefusedError, error_from
+from agi_env.errors import OutOfTimeError, RefusedError, error_from
 from agi_env.runtime.causes import EndCause
 from agi_env.runtime.cluster_keys import ClusterKeys
 
@@ -30,6 +31,8 @@ ASK_AGAIN_S = 20.0
 One that does not answer is stuck and is killed by ``worker_attach``: it has no lease that could
 expire. One that answers has a deadline of its own.
 """
+MOST_SILENT = 3
+"""So often in a row nothing is heard by the time of the next question; then the line is broken."""
 
 
 @frozen(kw_only=True)
@@ -66,6 +69,7 @@ class SlotWorker:
         self._told: SchedulerPlace | None = None
         self._scheduler: SchedulerPlace | None = None
         self._patience: asyncio.Task[None] | None = None
+        self._answered = False
         self._wanted = True
         self.holds = False
         """Whether a worker has the slot, as the runner or the worker itself says."""
@@ -122,34 +126,49 @@ class SlotWorker:
             )
 
     async def _until_gone(self, channel: Channel) -> EndCause:
+        listening = asyncio.create_task(self._listen(channel), name=f"slot {self._post.slot}")
         asking = asyncio.create_task(self._ask(), name=f"questions to slot {self._post.slot}")
         try:
-            cause = await self._listen(channel)
+            await asyncio.wait((listening, asking), return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done():
+                await asking
+            cause = await listening
             self.holds = False
             return cause
         finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            for task in (listening, asking):
+                task.cancel()
+            await asyncio.gather(listening, asking, return_exceptions=True)
 
     async def _listen(self, channel: Channel) -> EndCause:
         async for line in channel.lines():
             match _document(line):
                 case {"gone": dict() | None as record}:
                     return exit_cause(record)
-                case {"control": {"answer": {"holds": True}}}:
-                    self.holds = True
+                case {"control": dict(answer)}:
+                    self._answered = True
+                    self.holds = self.holds or _holds(answer)
                 case {"error": {"code": str(code), "metadata": dict(metadata)}}:
                     raise error_from(code, metadata)
         said = " ".join(channel.stderr_tail().decode(errors="replace").split())[-500:]
         raise RefusedError(f"the line to it broke: {said or 'it said nothing'}")
 
     async def _ask(self) -> None:
-        """Have a worker that does not come to its slot prove that it lives."""
+        """Have a worker that does not come to its slot prove that it lives.
+
+        Raises:
+            OutOfTimeError: Nobody answers on its host, not even that it is stuck.
+        """
+        silent = 0
         while True:
             await asyncio.sleep(ASK_AGAIN_S)
-            if not self.holds:
-                self._told = None
-                await self._tell()
+            if self.holds or self._told is None:
+                continue
+            silent = 0 if self._answered else silent + 1
+            if silent == MOST_SILENT:
+                raise OutOfTimeError("nobody answers there", where=self._post.transport.host)
+            self._answered, self._told = False, None
+            await self._tell()
 
     async def _tell(self) -> None:
         where = self._scheduler
@@ -170,6 +189,14 @@ class SlotWorker:
         if patience is not None:
             patience.cancel()
             await asyncio.gather(patience, return_exceptions=True)
+
+
+def _holds(control: Mapping[str, Any]) -> bool:
+    """Whether a worker answered that it has its slot."""
+    match control:
+        case {"answer": {"holds": True}}:
+            return True
+    return False
 
 
 def _document(line: bytes) -> Any:
