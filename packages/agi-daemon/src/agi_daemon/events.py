@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
@@ -21,6 +21,7 @@ _BLOCK = 500
 _BLOCKS_SHARED = 4
 
 Block = Sequence[Event]
+Value = TypeVar("Value")
 
 
 @frozen(kw_only=True)
@@ -85,6 +86,38 @@ class Events:
         while block := self.after(subject, sequence):
             yield from block
             sequence = block[-1].sequence
+
+    async def watch(
+        self,
+        subject: str,
+        snapshot: Callable[[], Value],
+        *,
+        after: int,
+        settled: Callable[[], bool],
+        level: Callable[[], int] | None = None,
+    ) -> AsyncIterator[tuple[Value | Event, int]]:
+        """Yield a snapshot, the events after a number, and a last snapshot when it is settled.
+
+        Each comes with the number of the newest event that it includes.
+
+        Args:
+            subject: What is watched.
+            snapshot: Reads it as it is now; raises where there is none.
+            after: The last event that is known already; 0: none.
+            settled: Whether no more events are to come.
+            level: The verbosity of the events that are left out is higher; none: all are told.
+        """
+        snapshot()
+        self.check_cursor(subject, after)
+        # The number first: the writer may be at work, and a snapshot may hold more than it says.
+        sequence = self.last_sequence(subject)
+        yield snapshot(), sequence
+        most = None if level is None else level()
+        async for event in self.follow(subject, after=after, until=settled):
+            sequence = max(sequence, event.sequence)
+            if most is None or event.verbosity <= most:
+                yield event, event.sequence
+        yield snapshot(), sequence
 
     async def follow(
         self, subject: str, *, after: int, until: Callable[[], bool]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
 from attrs import frozen
 
 from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.requests import CreateBenchmark
-from agi_daemon.store import pages
-from agi_daemon.store.codec import dump, load
+from agi_daemon.store.record_table import RecordTable
 from agi_env.errors import BenchmarkNotFoundError
 
 
@@ -27,43 +25,26 @@ class BenchmarkRecord:
         return f"benchmarks/{self.benchmark.id}"
 
 
+def _missing(benchmark_id: str) -> BenchmarkNotFoundError:
+    return BenchmarkNotFoundError(
+        f"there is no benchmark {benchmark_id}", metadata={"benchmark": benchmark_id}
+    )
+
+
+_TABLE = RecordTable(name="benchmarks", record=BenchmarkRecord, missing=_missing)
+find, unsettled = _TABLE.find, _TABLE.unsettled
+
+
 def insert(connection: sqlite3.Connection, record: BenchmarkRecord) -> None:
     """Store a new benchmark."""
     each = record.benchmark
-    connection.execute(
-        "INSERT INTO benchmarks (id, app, settled, body) VALUES (?, ?, 0, ?)",
-        (each.id, each.app, dump(record)),
-    )
+    _TABLE.insert(connection, each.id, record, settled=False, found_by={"app": each.app})
 
 
 def update(connection: sqlite3.Connection, record: BenchmarkRecord) -> None:
     """Store a benchmark as it is now."""
     each = record.benchmark
-    connection.execute(
-        "UPDATE benchmarks SET settled = ?, body = ? WHERE id = ?",
-        (each.state.settled, dump(record), each.id),
-    )
-
-
-def find(connection: sqlite3.Connection, benchmark_id: str) -> BenchmarkRecord:
-    """The benchmark of this id.
-
-    Raises:
-        BenchmarkNotFoundError: There is none.
-    """
-    sql = "SELECT body FROM benchmarks WHERE id = ?"
-    row = connection.execute(sql, (benchmark_id,)).fetchone()
-    if row is None:
-        raise BenchmarkNotFoundError(
-            f"there is no benchmark {benchmark_id}", metadata={"benchmark": benchmark_id}
-        )
-    return load(row["body"], BenchmarkRecord)
-
-
-def unsettled(connection: sqlite3.Connection) -> Sequence[BenchmarkRecord]:
-    """All benchmarks that are not settled, oldest first."""
-    rows = connection.execute("SELECT body FROM benchmarks WHERE NOT settled ORDER BY number")
-    return [load(row["body"], BenchmarkRecord) for row in rows]
+    _TABLE.update(connection, each.id, record, settled=each.state.settled)
 
 
 def page(
@@ -71,7 +52,5 @@ def page(
 ) -> tuple[list[Benchmark], str]:
     """A page of benchmarks, newest first, and the next token."""
     where = [("app = ?", app)] if app else []
-    rows, following = pages.newest_first(
-        connection, "benchmarks", limit=limit, token=token, where=where
-    )
-    return [load(row["body"], BenchmarkRecord).benchmark for row in rows], following
+    records, following = _TABLE.page(connection, limit=limit, token=token, where=where)
+    return [record.benchmark for record in records], following

@@ -84,24 +84,16 @@ class Benchmarks:
         )
         return Page(items=items, next_page_token=token)
 
-    async def watch_benchmark(
+    def watch_benchmark(
         self, name: str, *, after_sequence: int = 0
     ) -> AsyncIterator[tuple[Benchmark | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
-        subject = self._record(name).subject
-        self._events.check_cursor(subject, after_sequence)
-        # The number first: the writer may be at work, and a snapshot may hold more than it says.
-        sequence = self._events.last_sequence(subject)
-        yield self._record(name).benchmark, sequence
-        events = self._events.follow(
-            subject,
+        return self._events.watch(
+            f"benchmarks/{_plain(name)}",
+            lambda: self._record(name).benchmark,
             after=after_sequence,
-            until=lambda: self._record(name).benchmark.state.settled,
+            settled=lambda: self._record(name).benchmark.state.settled,
         )
-        async for event in events:
-            sequence = max(sequence, event.sequence)
-            yield event, event.sequence
-        yield self._record(name).benchmark, sequence
 
     async def cancel_benchmark(
         self, name: str, *, request_id: str = "", validate_only: bool = False
@@ -218,8 +210,11 @@ class Benchmarks:
         return kept
 
     def _record(self, name: str) -> BenchmarkRecord:
-        plain = name.removeprefix("benchmarks/")
-        return self._store.read(lambda db: benchmark_store.find(db, plain))
+        return self._store.read(lambda db: benchmark_store.find(db, _plain(name)))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("benchmarks/")
 
 
 def _settled(benchmark: Benchmark, error: AgiError | None) -> Benchmark:

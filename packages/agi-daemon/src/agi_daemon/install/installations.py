@@ -84,25 +84,16 @@ class Installations:
         )
         return Page(items=items, next_page_token=token)
 
-    async def watch_installation(
+    def watch_installation(
         self, name: str, *, after_sequence: int = 0
     ) -> AsyncIterator[tuple[Installation | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
-        subject = self._record(name).subject
-        self._events.check_cursor(subject, after_sequence)
-        # The number first: the writer may be at work, and a snapshot may hold more than it says.
-        sequence = self._events.last_sequence(subject)
-        record = self._record(name)
-        yield record.installation, sequence
-        events = self._events.follow(
-            record.subject,
+        return self._events.watch(
+            f"installations/{_plain(name)}",
+            lambda: self._record(name).installation,
             after=after_sequence,
-            until=lambda: self._record(name).installation.state.settled,
+            settled=lambda: self._record(name).installation.state.settled,
         )
-        async for event in events:
-            sequence = max(sequence, event.sequence)
-            yield event, event.sequence
-        yield self._record(name).installation, sequence
 
     def adopt(self) -> None:
         """Take up the installations of an earlier daemon from their beginning."""
@@ -230,8 +221,11 @@ class Installations:
         return work
 
     def _record(self, name: str) -> InstallationRecord:
-        plain = name.removeprefix("installations/")
-        return self._store.read(lambda db: installation_store.find(db, plain))
+        return self._store.read(lambda db: installation_store.find(db, _plain(name)))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("installations/")
 
 
 def _configured(settings: Settings) -> Selection:

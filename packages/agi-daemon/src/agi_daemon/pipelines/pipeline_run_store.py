@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from agi_cluster.model.pipeline_run import PipelineRun
 from agi_daemon.pipelines.run_record import PipelineRunRecord
-from agi_daemon.store import pages
-from agi_daemon.store.codec import dump, load
+from agi_daemon.store.codec import load
+from agi_daemon.store.record_table import RecordTable
 from agi_env.errors import PipelineRunNotFoundError
 
 
@@ -22,42 +22,26 @@ class StepResource:
     resource: str
 
 
+def _missing(run_id: str) -> PipelineRunNotFoundError:
+    return PipelineRunNotFoundError(
+        f"there is no execution {run_id}", metadata={"pipeline_run": run_id}
+    )
+
+
+_TABLE = RecordTable(name="pipeline_runs", record=PipelineRunRecord, missing=_missing)
+find, unsettled = _TABLE.find, _TABLE.unsettled
+
+
 def insert(connection: sqlite3.Connection, record: PipelineRunRecord) -> None:
     """Store a new execution."""
     run = record.run
-    connection.execute(
-        "INSERT INTO pipeline_runs (id, file, module, settled, body) VALUES (?, ?, ?, ?, ?)",
-        (run.id, run.file, run.module, run.state.settled, dump(record)),
-    )
+    found_by = {"file": run.file, "module": run.module}
+    _TABLE.insert(connection, run.id, record, settled=run.state.settled, found_by=found_by)
 
 
 def update(connection: sqlite3.Connection, record: PipelineRunRecord) -> None:
     """Store an execution as it is now."""
-    connection.execute(
-        "UPDATE pipeline_runs SET settled = ?, body = ? WHERE id = ?",
-        (record.run.state.settled, dump(record), record.run.id),
-    )
-
-
-def find(connection: sqlite3.Connection, run_id: str) -> PipelineRunRecord:
-    """The execution of this id.
-
-    Raises:
-        PipelineRunNotFoundError: There is none.
-    """
-    sql = "SELECT body FROM pipeline_runs WHERE id = ?"
-    row = connection.execute(sql, (run_id,)).fetchone()
-    if row is None:
-        raise PipelineRunNotFoundError(
-            f"there is no execution {run_id}", metadata={"pipeline_run": run_id}
-        )
-    return load(row["body"], PipelineRunRecord)
-
-
-def unsettled(connection: sqlite3.Connection) -> list[PipelineRunRecord]:
-    """All executions that are not settled, oldest first."""
-    rows = connection.execute("SELECT body FROM pipeline_runs WHERE NOT settled ORDER BY number")
-    return [load(row["body"], PipelineRunRecord) for row in rows]
+    _TABLE.update(connection, record.run.id, record, settled=record.run.state.settled)
 
 
 def made_by_unsettled(connection: sqlite3.Connection) -> set[str]:
@@ -81,10 +65,8 @@ def page(
 ) -> tuple[list[PipelineRun], str]:
     """A page of executions, newest first and without code, and the next token."""
     where = [("file = ?", file)] if file else []
-    rows, following = pages.newest_first(
-        connection, "pipeline_runs", limit=limit, token=token, where=where
-    )
-    return [_without_code(load(row["body"], PipelineRunRecord).run) for row in rows], following
+    records, following = _TABLE.page(connection, limit=limit, token=token, where=where)
+    return [_without_code(record.run) for record in records], following
 
 
 def open_token(connection: sqlite3.Connection, token: str, run_id: str, step: str) -> None:

@@ -145,22 +145,16 @@ class PipelineRuns:
         marked = [self._parts.links.marked(run) for run in items]
         return Page(items=marked, next_page_token=token)
 
-    async def watch_pipeline_run(
+    def watch_pipeline_run(
         self, name: str, *, after_sequence: int = 0
     ) -> AsyncIterator[tuple[PipelineRun | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
-        subject, events = self._record(name).subject, self._parts.events
-        events.check_cursor(subject, after_sequence)
-        # The number first: the writer may be at work, and a snapshot may hold more than it says.
-        sequence = events.last_sequence(subject)
-        yield self._run(name), sequence
-        following = events.follow(
-            subject, after=after_sequence, until=lambda: self._record(name).run.state.settled
+        return self._parts.events.watch(
+            f"pipelineRuns/{_plain(name)}",
+            lambda: self._run(name),
+            after=after_sequence,
+            settled=lambda: self._record(name).run.state.settled,
         )
-        async for event in following:
-            sequence = max(sequence, event.sequence)
-            yield event, event.sequence
-        yield self._run(name), sequence
 
     async def cancel_pipeline_run(
         self,
@@ -281,8 +275,11 @@ class PipelineRuns:
         return self._parts.links.marked(self._record(name).run)
 
     def _record(self, name: str) -> PipelineRunRecord:
-        plain = name.removeprefix("pipelineRuns/")
-        return self._parts.store.read(lambda db: pipeline_run_store.find(db, plain))
+        return self._parts.store.read(lambda db: pipeline_run_store.find(db, _plain(name)))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("pipelineRuns/")
 
 
 def _new(

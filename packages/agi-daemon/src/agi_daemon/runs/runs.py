@@ -109,29 +109,18 @@ class Runs:
         token = pages.page_token(start + limit, record.subject) if more else ""
         return Page(items=items, next_page_token=token)
 
-    async def watch_run(
+    def watch_run(
         self, name: str, *, after_sequence: int = 0, verbose: int | None = None
     ) -> AsyncIterator[tuple[Run | Event, int]]:
         """Yield a snapshot, the events after a number, and a last snapshot when it is settled."""
-        subject = self._record(name).subject
-        self._parts.events.check_cursor(subject, after_sequence)
-        # The number first: the writer may be at work, and a snapshot may hold more than it says.
-        sequence = self._parts.events.last_sequence(subject)
-        record = self._record(name)
-        level = record.resolution.verbose if verbose is None else verbose
-        yield record.run, sequence
-        events = self._parts.events.follow(
-            record.subject,
+        run_id = _plain(name)
+        return self._parts.events.watch(
+            f"runs/{run_id}",
+            lambda: self._run(run_id),
             after=after_sequence,
-            until=lambda: self._parts.store.read(
-                lambda db: run_store.is_settled(db, record.run.id)
-            ),
+            settled=lambda: self._parts.store.read(lambda db: run_store.is_settled(db, run_id)),
+            level=lambda: self._record(run_id).resolution.verbose if verbose is None else verbose,
         )
-        async for event in events:
-            sequence = max(sequence, event.sequence)
-            if event.verbosity <= level:
-                yield event, event.sequence
-        yield self._run(record.run.id), sequence
 
     async def cancel_run(
         self,
@@ -324,12 +313,14 @@ class Runs:
         return evolve(run, waiting_for=waits_for) if waits_for else run
 
     def _run(self, name: str) -> Run:
-        run_id = name.removeprefix("runs/")
-        return self._parts.store.read(lambda db: run_store.find_run(db, run_id))
+        return self._parts.store.read(lambda db: run_store.find_run(db, _plain(name)))
 
     def _record(self, name: str) -> RunRecord:
-        run_id = name.removeprefix("runs/")
-        return self._parts.store.read(lambda db: run_store.find(db, run_id))
+        return self._parts.store.read(lambda db: run_store.find(db, _plain(name)))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("runs/")
 
 
 def _waiting(planned: PlannedPartition) -> RunPartition:
