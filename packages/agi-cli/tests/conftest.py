@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -298,6 +298,13 @@ class Interruption:
     """In a list of updates: where a person presses Ctrl-C."""
 
 
+class Absence:
+    """In a list of updates: where the daemon goes away for a while; for good with an error."""
+
+    def __init__(self, error: DaemonError | None = None) -> None:
+        self.error = error
+
+
 class FakeClient:
     """The methods of the synchronous client; remembers what it was asked."""
 
@@ -305,6 +312,7 @@ class FakeClient:
         self.stale: tuple[Staleness, ...] = ()
         self.execution = EXECUTION
         self.asked: list[Any] = []
+        self.away: Callable[[Any], None] = lambda _: None
         self.running = True
         self.final = SUCCEEDED
         self.host = READY_HOST
@@ -482,6 +490,12 @@ class FakeClient:
         for number, update in enumerate(self.updates or life(self.final)):
             if isinstance(update, Interruption):
                 raise KeyboardInterrupt
+            if isinstance(update, Absence):
+                self.away(update.error or DaemonError("the daemon cannot be reached"))
+                if update.error is not None:
+                    raise update.error
+                self.away(None)
+                continue
             if not isinstance(update, Event) or update.verbosity <= (verbose or 0):
                 yield update, number
 
@@ -712,6 +726,14 @@ def failed_run() -> Run:
 def interrupted_life() -> list[Any]:
     """A watch during which Ctrl-C is pressed."""
     return [*life(SUCCEEDED)[:9], Interruption()]
+
+
+@pytest.fixture
+def life_without_a_daemon() -> list[Any]:
+    """A watch whose daemon goes away twice: for a while, and while the run runs for good."""
+    error = DaemonError("the daemon cannot be reached", where="unix:/run/agi.sock")
+    told = life(SUCCEEDED)
+    return [*told[:3], Absence(), *told[3:9], Absence(error)]
 
 
 @pytest.fixture

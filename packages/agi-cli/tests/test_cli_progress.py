@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 
 from agi_cli.live import PlainDisplay
+from agi_cli.session import Session
 from agi_cli.tracker import RunTracker
 from agi_cluster.model.event import Event
 from agi_cluster.model.run import RunState
@@ -69,6 +70,52 @@ def test_a_pipe_gets_plain_lines(terminal):
     assert "\x1b" not in terminal.said
     assert "\r" not in terminal.said
     assert json.loads(terminal.shown)["state"] == "STATE_SUCCEEDED"
+
+
+def test_who_watches_hears_of_a_daemon_that_goes_away(terminal, life_without_a_daemon):
+    terminal.client.updates = life_without_a_daemon
+    assert terminal.type("run", "weather") == 7
+    said = terminal.said.splitlines()
+    gone = said.index("the daemon is gone; runs/weather-r1 goes on when it is back; waiting for it")
+    assert said[gone + 1] == "the daemon is back"
+    assert "the daemon is gone; runs/weather-r1 goes on; waiting for it" in said
+    assert said[-1].startswith(
+        "error: unix:/run/agi.sock: the daemon cannot be reached; runs/weather-r1 goes on."
+        " `agi runs watch weather-r1` starts the daemon and comes back to it"
+    )
+
+
+def test_who_waits_for_an_answer_hears_where_from(terminal, life_without_a_daemon):
+    error = life_without_a_daemon[-1].error
+    session = Session(out=terminal.out, err=terminal.err, connect=terminal.connect)
+    with session.client() as client:
+        client.away(error)
+        client.away(None)
+    assert terminal.said == "no daemon answers at unix:/run/agi.sock; waiting for it\n"
+
+
+def test_plain_progress_goes_on_where_nothing_is_heard():
+    shown, asked = threading.Event(), iter(["queued", "half"])
+
+    class Line(io.StringIO):
+        def write(self, text: str) -> int:
+            shown.set()
+            return super().write(text)
+
+    stream = Line()
+    with PlainDisplay(stream, lambda: (None, next(asked)), interval=0.0):
+        assert shown.wait(timeout=60)
+    assert stream.getvalue().startswith("queued\n")
+
+
+def test_a_status_that_stays_is_said_again_only_after_a_while():
+    now = [0.0]
+    stream = io.StringIO()
+    display = PlainDisplay(stream, lambda: (None, "queued"), lambda: now[0], 5.0)
+    for tick in range(1000):
+        now[0] = tick / 10
+        display.tick()
+    assert stream.getvalue().splitlines() == ["queued"] * 2
 
 
 def test_plain_progress_is_said_at_a_modest_rate():

@@ -163,6 +163,66 @@ async def test_nobody_is_waited_for_only_so_long(daemon):
     assert time.monotonic() - began < 10
 
 
+def test_no_socket_where_none_may_be_made_is_waited_for_only_shortly(tmp_path):
+    nowhere = f"unix:{tmp_path}/s.sock"
+    deadlines = Deadlines(answer=3600, absent=0.2)
+    with Client(nowhere, deadlines=deadlines) as client, pytest.raises(DaemonError) as caught:
+        client.get_run("r1")
+    assert caught.value.where == nowhere
+    assert "agi daemon start" not in caught.value.remedy
+    assert "AGI_ADDRESS" in caught.value.remedy
+
+
+async def test_one_is_told_of_a_daemon_that_stays_away(daemon):
+    heard = []
+
+    def away(error):
+        heard.append(error and (error.what, error.where))
+        if error:
+            daemon.start()
+
+    told_once = [("the daemon cannot be reached", str(daemon.address)), None]
+    daemon.stop()
+    with Client(daemon.address) as client:
+        client.away = away
+        assert client.get_run("r1").id == "r1"
+    assert heard == told_once
+    daemon.stop()
+    async with AsyncClient(daemon.address) as client:
+        client.away = away
+        assert (await client.get_run("r1")).id == "r1"
+    assert heard == 2 * told_once
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_watch_tells_that_its_daemon_stays_away(daemon, asynchronous):
+    heard, updates = [], []
+    daemon.runs.cuts = [2]
+
+    def away(error):
+        heard.append(error and error.where)
+        if error:
+            daemon.start()
+
+    def take(update):
+        updates.append(update)
+        if len(updates) == 2:
+            daemon.stop()
+
+    if asynchronous:
+        async with AsyncClient(daemon.address) as client:
+            client.away = away
+            async for update in client.watch_run("r1"):
+                take(update)
+    else:
+        with Client(daemon.address) as client:
+            client.away = away
+            for update in client.watch_run("r1"):
+                take(update)
+    assert heard == [str(daemon.address), None]
+    assert told(updates)[0] == [1, 2, 3, 4, 5]
+
+
 async def test_a_call_has_a_deadline(daemon):
     daemon.runs.held.clear()
     deadlines = Deadlines(read=0.2)

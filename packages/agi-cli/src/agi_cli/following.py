@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import typer
-
-from agi_cli import exit_codes
+from agi_cli.followed import Followed
 from agi_cli.install_tracker import InstallTracker
 from agi_cli.listing import fetched
 from agi_cli.live import display
@@ -21,7 +19,7 @@ from agi_cluster.model.benchmark import Benchmark
 from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.plan import PlannedPartition
-from agi_cluster.model.run import Run
+from agi_cluster.model.run import Run, RunState
 from agi_cluster.narration import line_of
 from agi_cluster.text import percent, time_left
 from agi_env.verbosity import Verbosity
@@ -41,6 +39,7 @@ def follow_run(session: Session, client: Client, run: Run, verbose: int | None =
 
     Raises:
         typer.Exit: Ctrl-C: the run goes on.
+        DaemonError: The daemon stayed away: it says so too.
     """
     level = Verbosity.parse(run.verbose if verbose is None else verbose)
     tracker = RunTracker(run)
@@ -48,7 +47,13 @@ def follow_run(session: Session, client: Client, run: Run, verbose: int | None =
     asked = max(level, Verbosity.PARTITIONS) if level else level
     show = display(session.err, lambda: _run_status(tracker), quiet=level == Verbosity.QUIET)
     said = printed(client, run.id, show.line) if level == Verbosity.OUTPUT else nullcontext()
-    with detaching(session, f"runs/{run.id}", "agi runs watch", "agi runs cancel"), show:
+    followed = Followed(
+        f"runs/{run.id}",
+        "agi runs watch",
+        "agi runs cancel",
+        alone=lambda: tracker.state is RunState.RUNNING,
+    )
+    with followed.watched(session, client, show.line), show:
         show.line(f"runs/{run.id}: {run.app}, mode {run.mode.words}")
         _learn_plan(client, tracker, run.plan)
         with said:
@@ -58,7 +63,6 @@ def follow_run(session: Session, client: Client, run: Run, verbose: int | None =
                     if update.kind == "planned":
                         _learn_plan(client, tracker, str(update.data["plan"]))
                     _tell(show.line, update, level, tracker.label)
-                show.tick()
     return tracker.run
 
 
@@ -78,14 +82,14 @@ def follow_installation(
         quiet=level == Verbosity.QUIET,
         details=lambda: install_progress(tracker),
     )
-    with detaching(session, f"installations/{installation.id}"), show:
+    followed = Followed(f"installations/{installation.id}")
+    with followed.watched(session, client, show.line), show:
         for update, _ in client.watch_installation(installation.id):
             if isinstance(update, Event):
                 tracker.take(update)
                 _tell(show.line, update, level, str)
             else:
                 last = update
-            show.tick()
     return last
 
 
@@ -106,29 +110,15 @@ def follow_benchmark(
         quiet=level == Verbosity.QUIET,
     )
     name = f"benchmarks/{benchmark.id}"
-    with detaching(session, name, "agi benchmarks show", "agi benchmarks cancel"), show:
+    followed = Followed(name, "agi benchmarks show", "agi benchmarks cancel")
+    with followed.watched(session, client, show.line), show:
         for update, _ in client.watch_benchmark(benchmark.id):
             if isinstance(update, Event):
                 done += update.kind == "measured"
                 _tell(show.line, update, level, str)
             else:
                 last = update
-            show.tick()
     return last
-
-
-@contextmanager
-def detaching(session: Session, name: str, back: str = "", stop: str = "") -> Iterator[None]:
-    """Have Ctrl-C end the watching only, and say how to come back."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        session.say(f"detached: {name} goes on")
-        if back:
-            short = name.rpartition("/")[2]
-            session.say(f"`{back} {short}` comes back to it")
-            session.say(f"`{stop} {short}` ends it")
-        raise typer.Exit(exit_codes.DETACHED) from None
 
 
 def _learn_plan(client: Client, tracker: RunTracker, plan: str) -> None:

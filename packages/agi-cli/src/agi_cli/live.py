@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -18,6 +20,15 @@ from agi_cli.session import console
 
 PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines of progress: a log file shall not be flooded."""
+
+SAME_INTERVAL = 60.0
+"""Seconds until a status is said again that has not changed."""
+
+TICK = 0.5
+"""Seconds between two looks at the clock."""
+
+JOIN_S = 5.0
+"""Seconds that a line which is being written has, where nobody reads on, before it is left."""
 
 REFRESH_RATE = 8.0
 """How often the live line is drawn, per second."""
@@ -38,10 +49,6 @@ class Display(Protocol):
     ) -> None: ...
     def line(self, text: str) -> None:
         """Say something that stays."""
-        ...
-
-    def tick(self) -> None:
-        """The status may have changed."""
         ...
 
 
@@ -86,9 +93,6 @@ class TerminalDisplay:
         """Say something that stays, above the live line."""
         self._console.print(Text(text))
 
-    def tick(self) -> None:
-        """The live line draws itself."""
-
     def _drawn(self) -> RenderableType:
         share, words = self._status()
         row = Table.grid(padding=(0, 1))
@@ -102,9 +106,11 @@ class TerminalDisplay:
 class PlainDisplay:
     """Lines as they come, and the status now and then as a line of its own.
 
+    Between ``with`` and its end a thread looks at the status, also while nothing is heard.
+
     Args:
         stream: A file or pipe.
-        status: What a status line says.
+        status: What a status line says; it is asked from that thread.
         clock: Seconds that never go back.
         interval: Seconds between two status lines.
     """
@@ -121,8 +127,13 @@ class PlainDisplay:
         self._clock = clock
         self._interval = interval
         self._next = clock() + interval
+        self._said = ("", 0.0)
+        self._turn = threading.Lock()
+        self._over = threading.Event()
+        self._ticker = threading.Thread(target=self._tick_on, name="plain progress", daemon=True)
 
     def __enter__(self) -> Self:
+        self._ticker.start()
         return self
 
     def __exit__(
@@ -131,18 +142,31 @@ class PlainDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing is left to do: every line was written as it came."""
+        self._over.set()
+        self._ticker.join(timeout=JOIN_S)
 
     def line(self, text: str) -> None:
         """Say something."""
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        with self._turn:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
 
     def tick(self) -> None:
-        """Say the status, if it was not said lately."""
-        if self._clock() >= self._next:
-            self._next = self._clock() + self._interval
-            self.line(self._status()[1])
+        """Say the status, if it was not said lately, nor the same words not long ago."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + self._interval
+        words, (last, at) = self._status()[1], self._said
+        if words != last or now - at >= SAME_INTERVAL:
+            self._said = (words, now)
+            self.line(words)
+
+    def _tick_on(self) -> None:
+        # Who cannot be written to is found out by the main thread's next line.
+        with suppress(OSError, ValueError):
+            while not self._over.wait(TICK):
+                self.tick()
 
 
 class NoDisplay:
@@ -160,9 +184,6 @@ class NoDisplay:
         """Nothing was shown."""
 
     def line(self, text: str) -> None:
-        """Keep it to oneself."""
-
-    def tick(self) -> None:
         """Keep it to oneself."""
 
 

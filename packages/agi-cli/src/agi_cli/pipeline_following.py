@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agi_cli.following import detaching
+from agi_cli.followed import Followed
 from agi_cli.live import display
 from agi_cli.options import Format
 from agi_cli.session import Session
@@ -57,7 +57,8 @@ def follow_pipeline_run(
     progress, last = _Progress(run), run
     show = display(session.err, progress.words, quiet=level == Verbosity.QUIET)
     name = f"pipelineRuns/{run.id}"
-    with detaching(session, name, "agi pipeline watch", "agi pipeline cancel"), show:
+    followed = Followed(name, "agi pipeline watch", "agi pipeline cancel")
+    with followed.watched(session, client, show.line), show:
         show.line(name)
         for update, _ in client.watch_pipeline_run(run.id):
             if isinstance(update, Event):
@@ -67,7 +68,6 @@ def follow_pipeline_run(
                     show.line(line)
             else:
                 last = update
-            show.tick()
     return last
 
 

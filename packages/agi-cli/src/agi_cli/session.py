@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from agi_cluster.client.sync import Client
+    from agi_env.errors import AgiError
 
 
 class Connect(Protocol):
@@ -57,9 +58,17 @@ class Session:
     connect: Connect = connect
     answers: TextIO = field(default_factory=lambda: sys.stdin)
 
-    def client(self, *, start_daemon: bool = True) -> AbstractContextManager[Client]:
-        """A client to use in a ``with`` block; see `Connect`."""
-        return self.connect(start_daemon=start_daemon)
+    @contextmanager
+    def client(self, *, start_daemon: bool = True) -> Iterator[Client]:
+        """A client to use in a ``with`` block, see `Connect`; it is said when it has to wait."""
+        with self.connect(start_daemon=start_daemon) as client:
+            client.away = self._away
+            yield client
+
+    def _away(self, error: AgiError | None) -> None:
+        if error is not None:
+            where = f" at {error.where}" if error.where else ""
+            self.say(f"no daemon answers{where}; waiting for it")
 
     def show(self, form: Format, value: object, view: Callable[[], RenderableType]) -> None:
         """Write a result: its JSON, or what people see of it.

@@ -90,7 +90,9 @@ class AGI:
         async with clients.AsyncClient() as client:
             started = await client.create_installation(request)
             updates = client.watch_installation(started.id)
-            last = await Progress(f"installations/{started.id}", level).follow(updates, started)
+            progress = Progress(f"installations/{started.id}", level)
+            client.away = progress.away
+            last = await progress.follow(updates, started)
         installed = Installed.of(last)
         if last.state is not InstallationState.SUCCEEDED:
             raise installed.failure(last.error)
@@ -226,6 +228,7 @@ async def _run(start: StartRun, verbose: int) -> RunResult:
         started = await client.start_run(start)
         updates = client.watch_run(started.id, verbose=verbose)
         progress = Progress(f"runs/{started.id}", verbose)
+        client.away = progress.away
         async with AsyncExitStack() as stack:
             if verbose >= Verbosity.OUTPUT:
                 from agi_cluster.agi_distributor.printed import printed  # noqa: PLC0415 - asyncio
@@ -241,7 +244,9 @@ async def _benchmark(request: CreateBenchmark, verbose: int) -> BenchmarkResult:
     async with clients.AsyncClient() as client:
         started = await client.create_benchmark(request)
         updates = client.watch_benchmark(started.id)
-        last = await Progress(f"benchmarks/{started.id}", verbose).follow(updates, started)
+        progress = Progress(f"benchmarks/{started.id}", verbose)
+        client.away = progress.away
+        last = await progress.follow(updates, started)
     result = BenchmarkResult.of(last)
     if last.state is not BenchmarkState.SUCCEEDED:
         raise result.failure()

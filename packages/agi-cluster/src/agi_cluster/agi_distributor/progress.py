@@ -12,6 +12,7 @@ from agi_cluster.model.event import Event
 from agi_cluster.model.installation import Installation
 from agi_cluster.model.run import Run
 from agi_cluster.narration import line_of
+from agi_env.errors import AgiError
 
 logger = logging.getLogger("agi")
 
@@ -33,6 +34,11 @@ class Progress:
         self._name = name
         self._verbose = verbose
         self._stderr = logging.StreamHandler()
+
+    def away(self, error: AgiError | None) -> None:
+        """Say that one waits for the daemon, and that it is back; for ``AsyncClient.away``."""
+        line = "the daemon is back" if error is None else "the daemon is gone; waiting for it"
+        self.say(1, f"{self._name}: {line}")
 
     async def follow(
         self, updates: AsyncGenerator[tuple[Watched | Event, int], None], started: Watched

@@ -34,7 +34,7 @@ from agi_cluster.client.channel import OPTIONS
 from agi_cluster.client.connection import Connection
 from agi_cluster.client.following import Following
 from agi_cluster.client.patience import Patience
-from agi_cluster.wire.errors import from_rpc, may_try_again
+from agi_cluster.wire.errors import may_try_again
 
 P = ParamSpec("P")
 Value = TypeVar("Value")
@@ -168,7 +168,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     async def __aenter__(self) -> Self:
         if self.startable is not None:
             await asyncio.to_thread(ensure_daemon, self.startable)
-        await self._reach(Patience(self.deadlines.answer))
+        await self._reach(self.patience_to_reach())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -184,24 +184,24 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     async def send(self, call: Call[Value]) -> Value:
         """Make a call, again while nobody answers and its deadline allows."""
-        await self._reach(Patience(self.deadlines.answer))
+        await self._reach(self.patience_to_reach())
         patience = self.patience(call)
         while True:
             try:
                 method = self.method(call)
-                return call.parse(
-                    await method(call.request, timeout=patience.left(), metadata=self.metadata)
-                )
+                answer = await method(call.request, timeout=patience.left(), metadata=self.metadata)
+                patience.renew()
+                return call.parse(answer)
             except grpc.RpcError as error:
                 if not may_try_again(error):
-                    raise from_rpc(error) from error
-                pause = patience.pause_after(from_rpc(error))
+                    raise self.error_of(error) from error
+                pause = patience.pause_after(self.error_of(error))
             await asyncio.sleep(pause)
             await self._reach(patience)
 
     async def read(self, stream: Stream[Value]) -> AsyncGenerator[Value, None]:
         """Yield the answers of a stream, asking again only while there was none."""
-        await self._reach(Patience(self.deadlines.answer))
+        await self._reach(self.patience_to_reach())
         patience = self.patience(stream)
         begun = False
         while not begun:
@@ -209,12 +209,13 @@ class AsyncClient(Connection[grpc.aio.Channel]):
             try:
                 async for response in call:
                     begun = True
+                    patience.renew()
                     yield stream.parse(response)
                 return
             except grpc.RpcError as error:
                 if begun or not may_try_again(error):
-                    raise from_rpc(error) from error
-                pause = patience.pause_after(from_rpc(error))
+                    raise self.error_of(error) from error
+                pause = patience.pause_after(self.error_of(error))
             finally:
                 call.cancel()
             await asyncio.sleep(pause)
@@ -222,7 +223,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
 
     async def follow(self, watch: Watch[Value]) -> AsyncGenerator[tuple[Value, int], None]:
         """Yield what a watch tells, going on where it was when the stream breaks."""
-        patience = Patience(self.deadlines.watch)
+        patience = self.patience_to_watch()
         following = Following(watch, patience)
         while not following.ended():
             await self._reach(patience)
@@ -235,8 +236,8 @@ class AsyncClient(Connection[grpc.aio.Channel]):
                     pause = following.pause()
             except grpc.RpcError as error:
                 if not may_try_again(error):
-                    raise from_rpc(error) from error
-                pause = following.pause(from_rpc(error))
+                    raise self.error_of(error) from error
+                pause = following.pause(self.error_of(error))
             finally:
                 call.cancel()
             await asyncio.sleep(pause)

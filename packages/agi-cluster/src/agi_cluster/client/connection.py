@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -10,12 +11,17 @@ from agi_cluster.client import step
 from agi_cluster.client.address import Address, grpc_target
 from agi_cluster.client.call import Call, Stream, Watch
 from agi_cluster.client.deadlines import DEFAULT, IN_A_STEP, Deadlines
-from agi_cluster.client.patience import Patience
+from agi_cluster.client.patience import Away, Patience, untold
 from agi_cluster.client.ssh_address import SshAddress
 from agi_cluster.client.ssh_tunnel import SshTunnel
-from agi_env.errors import DaemonError
+from agi_cluster.wire.errors import from_rpc
+from agi_env.errors import AgiError, DaemonError
 
 Channel = TypeVar("Channel")
+
+_SERVE_THERE = (
+    "See that a daemon serves there, or unset AGI_ADDRESS to use your own, which starts by itself"
+)
 
 
 class Connection(ABC, Generic[Channel]):
@@ -34,7 +40,10 @@ class Connection(ABC, Generic[Channel]):
         in_a_step = bool(self.metadata) and deadlines is DEFAULT
         self.deadlines = IN_A_STEP if in_a_step else deadlines
         self.tunnel = SshTunnel(self.address) if isinstance(self.address, SshAddress) else None
+        self.away: Away = untold
+        """Is told when a call or a watch waits for a daemon that is away, and when it is back."""
         self._start_daemon = start_daemon
+        self._was_there = False
         self._channel: Channel | None = None
         self._stubs: dict[object, Any] = {}
 
@@ -93,4 +102,44 @@ class Connection(ABC, Generic[Channel]):
 
     def patience(self, call: Call[Any] | Stream[Any]) -> Patience:
         """How long to try a call."""
-        return Patience(self.deadlines.answer, deadline=self.deadlines.of(call.pace))
+        return Patience(self._answer(), deadline=self.deadlines.of(call.pace), away=self._tell_away)
+
+    def patience_to_reach(self) -> Patience:
+        """How long to try to open the way that was open before."""
+        return Patience(self.deadlines.answer, away=self._tell_away)
+
+    def patience_to_watch(self) -> Patience:
+        """How long a watch waits for a daemon that went away."""
+        return Patience(self.deadlines.watch, away=self._tell_away)
+
+    def error_of(self, failed: Any) -> AgiError:
+        """The catalogue's error for a failed call; where nobody answers, it says at which address.
+
+        Args:
+            failed: A ``grpc.RpcError``.
+        """
+        error = from_rpc(failed)
+        if type(error) is not DaemonError or error.where:
+            return error
+        elsewhere = self.address.state is None and error.remedy == DaemonError.advice
+        return DaemonError(
+            error.what,
+            where=str(self.address),
+            remedy=_SERVE_THERE if elsewhere else error.remedy,
+            metadata=error.metadata,
+        )
+
+    def _tell_away(self, error: AgiError | None) -> None:
+        # Looked up when it is told: whoever listens may have come after the call began.
+        self.away(error)
+
+    def _answer(self) -> float:
+        """The seconds to wait for an answer: few where none was ever there."""
+        self._was_there = (
+            self._was_there
+            or self.startable is not None
+            or not isinstance(self.address, Address)
+            or os.access(self.address.socket, os.F_OK)
+        )
+        longest = self.deadlines.answer
+        return longest if self._was_there else min(longest, self.deadlines.absent)

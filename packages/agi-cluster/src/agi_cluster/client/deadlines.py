@@ -34,6 +34,9 @@ class Deadlines:
     """Reading a log while it is written."""
     answer: float = 10.0
     """How long a call is tried again while nobody answers at the address; 0: tried once."""
+    absent: float = 3.0
+    """The same where there is not even a socket, and this client may start no daemon there: more
+    than a daemon that is restarted takes, and soon enough for who mistyped the address."""
     watch: float = 60.0
     """How long a watch waits for a daemon that went away to come back."""
 
@@ -45,6 +48,6 @@ class Deadlines:
 
 DEFAULT = Deadlines()
 
-IN_A_STEP = Deadlines(read=3600, change=3600, plan=3600, answer=3600, watch=86_400)
+IN_A_STEP = Deadlines(read=3600, change=3600, plan=3600, answer=3600, absent=3600, watch=86_400)
 """Those of a pipeline's step: it outlives its daemon, and waits for the next one. How long it may
 take in all is the pipeline's to say."""

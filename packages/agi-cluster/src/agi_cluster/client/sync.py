@@ -33,7 +33,7 @@ from agi_cluster.client.channel import OPTIONS
 from agi_cluster.client.connection import Connection
 from agi_cluster.client.following import Following
 from agi_cluster.client.patience import Patience
-from agi_cluster.wire.errors import from_rpc, may_try_again
+from agi_cluster.wire.errors import may_try_again
 
 P = ParamSpec("P")
 Value = TypeVar("Value")
@@ -163,7 +163,7 @@ class Client(Connection[grpc.Channel]):
     def __enter__(self) -> Self:
         if self.startable is not None:
             ensure_daemon(self.startable)
-        self._reach(Patience(self.deadlines.answer))
+        self._reach(self.patience_to_reach())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -179,23 +179,24 @@ class Client(Connection[grpc.Channel]):
 
     def send(self, call: Call[Value]) -> Value:
         """Make a call, again while nobody answers and its deadline allows."""
-        self._reach(Patience(self.deadlines.answer))
+        self._reach(self.patience_to_reach())
         patience = self.patience(call)
         while True:
             try:
                 method = self.method(call)
                 answer = method(call.request, timeout=patience.left(), metadata=self.metadata)
+                patience.renew()
                 return call.parse(answer)
             except grpc.RpcError as error:
                 if not may_try_again(error):
-                    raise from_rpc(error) from error
-                pause = patience.pause_after(from_rpc(error))
+                    raise self.error_of(error) from error
+                pause = patience.pause_after(self.error_of(error))
             time.sleep(pause)
             self._reach(patience)
 
     def read(self, stream: Stream[Value]) -> Generator[Value, None, None]:
         """Yield the answers of a stream, asking again only while there was none."""
-        self._reach(Patience(self.deadlines.answer))
+        self._reach(self.patience_to_reach())
         patience = self.patience(stream)
         begun = False
         while not begun:
@@ -203,12 +204,13 @@ class Client(Connection[grpc.Channel]):
             try:
                 for response in call:
                     begun = True
+                    patience.renew()
                     yield stream.parse(response)
                 return
             except grpc.RpcError as error:
                 if begun or not may_try_again(error):
-                    raise from_rpc(error) from error
-                pause = patience.pause_after(from_rpc(error))
+                    raise self.error_of(error) from error
+                pause = patience.pause_after(self.error_of(error))
             finally:
                 call.cancel()
             time.sleep(pause)
@@ -216,7 +218,7 @@ class Client(Connection[grpc.Channel]):
 
     def follow(self, watch: Watch[Value]) -> Generator[tuple[Value, int], None, None]:
         """Yield what a watch tells, going on where it was when the stream breaks."""
-        patience = Patience(self.deadlines.watch)
+        patience = self.patience_to_watch()
         following = Following(watch, patience)
         while not following.ended():
             self._reach(patience)
@@ -229,8 +231,8 @@ class Client(Connection[grpc.Channel]):
                     pause = following.pause()
             except grpc.RpcError as error:
                 if not may_try_again(error):
-                    raise from_rpc(error) from error
-                pause = following.pause(from_rpc(error))
+                    raise self.error_of(error) from error
+                pause = following.pause(self.error_of(error))
             finally:
                 call.cancel()
             time.sleep(pause)
