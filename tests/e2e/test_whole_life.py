@@ -105,6 +105,14 @@ def test_the_totals_are_those_of_an_independent_computation(
     assert plain_run.result == independent
 
 
+def test_a_run_that_has_to_install_tells_its_steps(client: Client, plain_run: Run) -> None:
+    told = [update for update, _ in client.watch_run(plain_run.id, verbose=3)]
+    kinds = [update.kind for update in told if isinstance(update, Event)]
+    steps = kinds[kinds.index("cores_leased") : kinds.index("installed")]
+    assert {"collecting", "shipping", "realising"} <= set(steps)
+    assert not {"checked", "ready", "unchanged"} & set(steps)
+
+
 def test_the_totals_are_equal_in_the_pool(client: Client, plain_run: Run) -> None:
     pooled = run_to_end(client, StartRun(app=str(FLIGHTS), mode=Mode.POOL))
     assert pooled.state is RunState.SUCCEEDED
@@ -284,6 +292,8 @@ def test_two_runs_never_hold_the_same_core(client: Client, plain_run: Run) -> No
     runs = [client.start_run(StartRun(app=str(FLIGHTS), mode=Mode.POOL)) for _ in range(3)]
     waits = client.get_run(runs[2].id).waiting_for
     assert runs[1].id in waits or runs[0].id in waits
+    snapshot, _ = next(client.watch_run(runs[2].id))
+    assert isinstance(snapshot, Run) and snapshot.waiting_for
     settled = [settle(client, run.id) for run in runs]
     assert [run.state for run in settled] == [RunState.SUCCEEDED] * 3
     assert all(run.result == plain_run.result for run in settled)

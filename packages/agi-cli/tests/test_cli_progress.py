@@ -9,6 +9,7 @@ import threading
 from contextlib import contextmanager
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from agi_cli.live import PlainDisplay
@@ -43,6 +44,13 @@ def pseudo_terminal():
     finally:
         reader.join(timeout=10)
         os.close(master)
+
+
+def test_what_a_queued_run_waits_for_is_said(terminal, whole_life):
+    queued = attrs.evolve(whole_life[0], waiting_for="2 cores of 127.0.0.1; held by a-1")
+    terminal.client.updates = [queued, *whole_life[1:]]
+    assert terminal.type("run", "weather") == 0
+    assert "queued: waits for 2 cores of 127.0.0.1; held by a-1\n" in terminal.said
 
 
 def test_a_terminal_gets_a_live_line_that_vanishes(terminal):
@@ -140,6 +148,25 @@ def tracked(terminal, updates) -> RunTracker:
     for update in updates:
         tracker.take(update)
     return tracker
+
+
+def test_a_state_is_over_with_what_ended_it(terminal, whole_life):
+    def told(kind: str, **data: object) -> Event:
+        return Event(sequence=1, time=whole_life[1].time, kind=kind, data=data)
+
+    tracker = RunTracker(attrs.evolve(whole_life[0], waiting_for="room"))
+    assert tracker.waiting == "queued: waits for room"
+    shipping = told("shipping", host="h", wheels=["a", "b"], bytes=2048)
+    words = []
+    for event in (told("cores_leased"), shipping, told("installed"), told("planned")):
+        tracker.take(event)
+        words.append(tracker.waiting)
+    assert words == [
+        "installing",
+        "installing: h: shipping 2 wheels, 2.0 KiB",
+        "planning",
+        "starting",
+    ]
 
 
 def test_the_share_counts_weights(terminal, whole_life):

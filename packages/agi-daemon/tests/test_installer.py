@@ -150,8 +150,8 @@ async def test_both_roles_share_a_build_unless_they_declare_otherwise(site: Site
     other = await site.install(role=Role.WORKER)
     assert other.changed == (
         "app: src/tiny_worker/pyproject.toml (added)",
-        "dependencies (edited)",
-        "modules (edited)",
+        "dependencies (changed)",
+        "modules (changed)",
     )
     assert any(name.startswith("six-") for name in other.hosts[0].shipped)
 

@@ -107,7 +107,7 @@ async def test_the_worker_is_an_extension_and_the_manager_is_not(bench: Bench) -
     plain = await bench.install(root, Mode.PLAIN)
     source = "import plain_worker.plain_worker as w; print(w.__file__)"
     assert run_in(plain.hosts[0], source).endswith("plain_worker.py")
-    assert "modes (edited)" in plain.changed and "dependencies (edited)" not in plain.changed
+    assert "modes (2 removed)" in plain.changed and "dependencies (changed)" not in plain.changed
 
 
 async def test_the_author_may_write_cython_and_declare_types_beside(bench: Bench) -> None:

@@ -22,6 +22,10 @@ def test_what_changed_is_named() -> None:
         "app: src/b.py (removed)",
         "app: src/c.py (added)",
     )
+    assert changed_inputs(
+        Release({"dependencies": "1", "modes": "6", "python": ">=3.11"}),
+        Release({"dependencies": "2", "modes": "10", "python": ">=3.11"}),
+    ) == ("dependencies (changed)", "modes (8 added, 4 removed)")
     assert changed_inputs(new, new) == changed_inputs(None, new) == ()
 
 

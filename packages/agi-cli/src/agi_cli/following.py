@@ -59,7 +59,10 @@ def follow_run(session: Session, client: Client, run: Run, verbose: int | None =
         with said:
             for update, _ in client.watch_run(run.id, verbose=asked):
                 tracker.take(update)
-                if isinstance(update, Event):
+                if isinstance(update, Run):
+                    if update.waiting_for:
+                        show.line(tracker.waiting)
+                else:
                     if update.kind == "planned":
                         _learn_plan(client, tracker, str(update.data["plan"]))
                     _tell(show.line, update, level, tracker.label)
@@ -136,9 +139,7 @@ def _tell(
 
 def _run_status(tracker: RunTracker) -> tuple[float | None, str]:
     if not tracker.total:
-        waits = tracker.run.waiting_for
-        state = tracker.state.value.lower()
-        return None, f"{state}: waits for {waits}" if waits else state
+        return None, tracker.waiting
     words = [f"{tracker.done} of {tracker.total} partitions, {percent(tracker.share)}"]
     if tracker.failed:
         words.append(f"{tracker.failed} failed")

@@ -148,18 +148,18 @@ class PlainDisplay:
     def line(self, text: str) -> None:
         """Say something."""
         with self._turn:
+            self._said = (text, self._clock())
             self._stream.write(f"{text}\n")
             self._stream.flush()
 
     def tick(self) -> None:
-        """Say the status, if it was not said lately, nor the same words not long ago."""
+        """Say the status, if it was not said lately, nor the same words as the last line."""
         now = self._clock()
         if now < self._next:
             return
         self._next = now + self._interval
         words, (last, at) = self._status()[1], self._said
         if words != last or now - at >= SAME_INTERVAL:
-            self._said = (words, now)
             self.line(words)
 
     def _tick_on(self) -> None:

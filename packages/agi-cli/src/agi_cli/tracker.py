@@ -10,6 +10,16 @@ from attrs import frozen
 from agi_cluster.model.event import Event
 from agi_cluster.model.plan import PlannedPartition
 from agi_cluster.model.run import Run, RunState
+from agi_cluster.narration import line_of
+
+INSTALL_STEPS = frozenset({"collecting", "compiling", "shipping", "realising", "repeated"})
+
+_BEGUN_BY = {
+    "cores_leased": RunState.INSTALLING,
+    "installed": RunState.PLANNING,
+    "planned": RunState.STARTING,
+}
+"""What ends one state begins the next: between it and its ``state_changed`` nobody is told more."""
 
 
 @frozen
@@ -32,12 +42,14 @@ class RunTracker:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.state = run.state
+        self._waits = run.waiting_for
         self._places: dict[str, Place] = {}
         self._done: set[str] = set()
         self._failed: set[str] = set()
         self._running: dict[str, int] = {}
         self._begun: datetime | None = None
         self._latest: datetime | None = None
+        self._step = ""
 
     def plan(self, partitions: Iterable[PlannedPartition]) -> None:
         """Learn which partitions there are."""
@@ -47,10 +59,15 @@ class RunTracker:
         """Learn what one message of a watch says."""
         if isinstance(update, Run):
             self.run = update
+            self._waits = update.waiting_for
             self.state = update.state if update.state.settled else self.state
             return
-        if update.kind == "state_changed":
-            self.state = RunState(update.data["state"])
+        begun = _BEGUN_BY.get(update.kind)
+        if update.kind == "state_changed" or begun:
+            self.state = begun or RunState(update.data["state"])
+            self._waits = ""
+        elif update.kind in INSTALL_STEPS:
+            self._step = line_of(update)
         elif update.kind == "runner_started":
             self._running = {}
             self._begun = self._begun or update.time
@@ -71,6 +88,15 @@ class RunTracker:
             self._latest = event.time
         elif event.data.get("final", True):
             self._failed.add(partition)
+
+    @property
+    def waiting(self) -> str:
+        """What is going on before there are partitions, in words."""
+        state = self.state.value.lower()
+        if self._waits:
+            return f"{state}: waits for {self._waits}"
+        installing = self.state is RunState.INSTALLING
+        return f"{state}: {self._step}" if installing and self._step else state
 
     def label(self, partition: str) -> str:
         """What people call a partition."""

@@ -62,6 +62,7 @@ class Builds:
         modes_enabled: Mode,
         may_install: bool = True,
         release: str = "",
+        report: Report = lambda _: None,
     ) -> Built:
         """The builds of the app's current sources or a kept release, made where they are missing.
 
@@ -71,6 +72,7 @@ class Builds:
             modes_enabled: The capabilities that the worker's build needs.
             may_install: Make what is missing; else refuse.
             release: The digest of the kept release that is wanted; empty: current sources.
+            report: Called after each step of what has to be done.
 
         Raises:
             NotInstalledError: Something is missing and may not be made.
@@ -85,9 +87,12 @@ class Builds:
             modes_enabled=modes_enabled,
             release=release,
             realise=may_install,
+            report=report,
         )
         _raise_first(worker)
-        manager = await self._manager(app, worker, modes_enabled, release, realise=may_install)
+        manager = await self._manager(
+            app, worker, modes_enabled, release, realise=may_install, report=report
+        )
         return Built(
             release=worker.release.digest,
             worker_paths=_paths(worker, manager),
@@ -169,7 +174,14 @@ class Builds:
         return self.kept(app, release).release.digest if release else ""
 
     async def _manager(
-        self, app: App, worker: Installed, modes_enabled: Mode, release: str, *, realise: bool
+        self,
+        app: App,
+        worker: Installed,
+        modes_enabled: Mode,
+        release: str,
+        *,
+        realise: bool,
+        report: Report,
     ) -> Installed:
         if needs_one_build(app) and not release:
             for outcome in worker.hosts:
@@ -182,6 +194,7 @@ class Builds:
             modes_enabled=modes_enabled,
             release=release,
             realise=realise,
+            report=report,
         )
         _raise_first(manager)
         return manager

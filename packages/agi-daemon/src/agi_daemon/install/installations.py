@@ -23,8 +23,9 @@ from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.install import installation_store
 from agi_daemon.install.builds import Builds, needs_one_build
 from agi_daemon.install.installation_store import InstallationRecord
-from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress
+from agi_daemon.install.outcome import HostOutcome, Installed, Report
 from agi_daemon.install.resolution import Role
+from agi_daemon.install.telling import telling
 from agi_daemon.resource_id import new_id
 from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
@@ -32,8 +33,6 @@ from agi_daemon.store.store import Store
 from agi_env.app import App, full_name
 from agi_env.errors import AgiError
 from agi_env.settings import Settings
-
-_VERBOSITY = {Phase.REALISING: 2, Phase.CHECKED: 2, Phase.FAILED: 0}
 
 
 class Installations:
@@ -157,17 +156,10 @@ class Installations:
 
     async def _install(self, record: InstallationRecord) -> Installation:
         """Install the worker side on its hosts and the manager side here, telling each step."""
-        steps: asyncio.Queue[Progress | None] = asyncio.Queue()
-        teller = asyncio.create_task(self._tell(record, steps), name="tell an installation")
-        try:
-            return _outcome(record.installation, await self._install_both(record, steps))
-        finally:
-            steps.put_nowait(None)
-            await teller
+        async with telling(self._store, self._events, record.subject) as report:
+            return _outcome(record.installation, await self._install_both(record, report))
 
-    async def _install_both(
-        self, record: InstallationRecord, steps: asyncio.Queue[Progress | None]
-    ) -> list[Installed]:
+    async def _install_both(self, record: InstallationRecord, report: Report) -> list[Installed]:
         app = App.at(record.app_path)
         sides = [(Role.WORKER, record.hosts)]
         if THIS_MACHINE not in record.hosts or record.release or not needs_one_build(app):
@@ -180,7 +172,7 @@ class Installations:
                 modes_enabled=record.installation.modes_enabled,
                 upgrade=record.upgrade,
                 release=record.release,
-                report=steps.put_nowait,
+                report=report,
             )
             for role, hosts in sides
         ]
@@ -189,17 +181,6 @@ class Installations:
             if isinstance(end, BaseException):
                 raise end
         return [end for end in ended if not isinstance(end, BaseException)]
-
-    async def _tell(
-        self, record: InstallationRecord, steps: asyncio.Queue[Progress | None]
-    ) -> None:
-        while step := await steps.get():
-            fact = _fact(step)
-            await self._store.keep(self._appending(record.subject, fact))
-            self._events.announce(record.subject)
-
-    def _appending(self, subject: str, fact: Fact) -> Callable[[sqlite3.Connection], int]:
-        return lambda tx: self._events.append(tx, subject, [fact])
 
     async def _save(self, record: InstallationRecord, facts: Sequence[Fact]) -> None:
         def work(connection: sqlite3.Connection) -> None:
@@ -230,18 +211,6 @@ def _plain(name: str) -> str:
 
 def _configured(settings: Settings) -> Selection:
     return Selection(scheduler=settings.scheduler, workers=settings.workers)
-
-
-def _fact(step: Progress) -> Fact:
-    data = {
-        "host": step.host,
-        "detail": step.detail,
-        "wheels": list(step.wheels),
-        "bytes": step.size_bytes,
-        "changed": list(step.changed),
-    }
-    kept = {key: value for key, value in data.items() if value}
-    return Fact(kind=step.phase.value.lower(), data=kept, verbosity=_VERBOSITY.get(step.phase, 1))
 
 
 def _outcome(installation: Installation, sides: Sequence[Installed]) -> Installation:

@@ -13,6 +13,9 @@ from attrs import field, frozen
 from agi_env.atomic_file import write_atomically
 from agi_env.paths import private_directory
 
+APP_FILE = "app: "
+"""What the names of the app's own files begin with."""
+
 
 def digest_of(value: Any) -> str:
     """SHA-256 of a JSON value in its canonical form, as hexadecimal."""
@@ -48,6 +51,9 @@ class Release:
 def changed_inputs(old: Release | None, new: Release) -> tuple[str, ...]:
     """What differs between two releases, such as ``app: src/a/a.py (edited)``, by name.
 
+    Files of the app are edited; all else, such as dependencies and modes, is changed, as by the
+    mode of a run, or by another release of what is needed.
+
     Nothing is reported as changed where there was no release before.
     """
     if old is None:
@@ -63,7 +69,21 @@ def changed_inputs(old: Release | None, new: Release) -> tuple[str, ...]:
 def _change(name: str, old: Release, new: Release) -> str:
     if name not in old.inputs:
         return "added"
-    return "edited" if name in new.inputs else "removed"
+    if name not in new.inputs:
+        return "removed"
+    if name.startswith(APP_FILE):
+        return "edited"
+    return _modes(old, new) if name == "modes" else "changed"
+
+
+def _modes(old: Release, new: Release) -> str:
+    """The bits that came or went; a release of another version may know modes by other words."""
+    before, after = old.inputs["modes"], new.inputs["modes"]
+    if not (before.isdecimal() and after.isdecimal()):
+        return "changed"
+    came, went = int(after) & ~int(before), int(before) & ~int(after)
+    said = [f"{bits} {what}" for bits, what in ((came, "added"), (went, "removed")) if bits]
+    return ", ".join(said) or "changed"
 
 
 class ReleaseFiles:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from agi_daemon.install.builds import Built
+from agi_daemon.install.outcome import Report
+from agi_daemon.install.telling import WORK, telling
 from agi_daemon.runs.parts import Parts
 from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.shared_path import require_share
@@ -13,10 +15,17 @@ from agi_daemon.runs.shared_path import require_share
 async def prepared(record: RunRecord, parts: Parts) -> Built:
     """The builds on all hosts, once those of a cluster were seen to share one folder.
 
+    What has to be installed for that is told by events of the run.
+
     Raises:
         ShareError: It is missing, read-only, local, stale or another one somewhere.
         AgiError: A build cannot be had.
     """
+    async with telling(parts.store, parts.events, record.subject, WORK) as report:
+        return await _prepared(record, parts, report)
+
+
+async def _prepared(record: RunRecord, parts: Parts, report: Report) -> Built:
     resolution, kept = record.resolution, record.release
     building = asyncio.create_task(
         parts.builds.ensure(
@@ -25,6 +34,7 @@ async def prepared(record: RunRecord, parts: Parts) -> Built:
             modes_enabled=resolution.mode if kept else resolution.modes_enabled,
             may_install=not record.no_install,
             release=kept,
+            report=report,
         ),
         name=f"release for {record.run.id}",
     )

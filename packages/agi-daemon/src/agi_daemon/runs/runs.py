@@ -116,7 +116,7 @@ class Runs:
         run_id = _plain(name)
         return self._parts.events.watch(
             f"runs/{run_id}",
-            lambda: self._run(run_id),
+            lambda: self._waiting(self._run(run_id)),
             after=after_sequence,
             settled=lambda: self._parts.store.read(lambda db: run_store.is_settled(db, run_id)),
             level=lambda: self._record(run_id).resolution.verbose if verbose is None else verbose,
