@@ -148,7 +148,8 @@ def _living(session: Session) -> Iterator[Client]:
         try:
             yield client
         except DaemonError as error:
-            if type(error) is not DaemonError:
+            # Where nobody may start one, the client has said already what is left to do.
+            if type(error) is not DaemonError or Address.here().state is None:
                 raise
             raise DaemonError(
                 "no daemon answers",
