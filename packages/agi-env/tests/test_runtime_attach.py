@@ -28,6 +28,22 @@ from agi_env.runtime.stdin_lines import StdinLines
 TOYS = Path(__file__).with_name("runtime_toys.py")
 Line = dict[str, Any]
 
+# A start whose supervisor is stopped as soon as it is there.
+STUCK_START = """
+import os, signal, sys
+from pathlib import Path
+from agi_env.errors import OutOfTimeError
+from agi_env.runtime import supervisor
+def stop():
+    os.write(1, b"%d\\n" % os.getpid())
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.register_at_fork(after_in_child=stop)
+try:
+    supervisor.start(Path(sys.argv[1]), 1, lambda *_: 0, start_s=0.3)
+except OutOfTimeError as error:
+    print(error.what)
+"""
+
 
 class Attachment:
     """One attach process and what it has said."""
@@ -292,6 +308,21 @@ def test_a_next_runner_clears_up_after_one_that_nobody_saw_off(attach: Attach) -
     lines = second.rest()
     assert [line["record"]["epoch"] for line in lines if "record" in line] == [1, 2, 2]
     assert exit_facts(lines[-1]) == (2, 0, None)
+
+
+def test_a_supervisor_that_is_stuck_before_it_is_known_is_not_left_with_the_lock(
+    attach: Attach, run_dir: Path
+) -> None:
+    command = [sys.executable, "-c", STUCK_START, str(run_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    stuck, said = done.stdout.splitlines()
+
+    assert said == "the supervisor of the run did not come up"
+    assert ends(int(stuck))
+    assert not supervisor.is_alive(run_dir)
+    next_one = attach("settles")
+    assert next_one.attached["attached"]["started"] is True
+    assert next_one.rest()[-1]["settled"] is True
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
