@@ -393,6 +393,55 @@ def test_a_command_that_a_held_up_runner_misses_is_not_lost(
     assert [each["answer"] for each in said[1:]] == [{"ok": True}]
 
 
+@pytest.fixture
+def orders() -> Iterator[tuple[StdinLines, int]]:
+    """What commands are read from, and what they are written to."""
+    source, sink = os.pipe()
+    yield StdinLines(source), sink
+    os.close(source)
+    os.close(sink)
+
+
+def test_a_stuck_runner_that_takes_no_command_is_killed_and_the_next_goes_on(
+    attach: Attach, run_dir: Path, orders: tuple[StdinLines, int]
+) -> None:
+    first = attach("obeys")
+    runner = first.record("runner_started")
+    os.kill(runner["pid"], signal.SIGSTOP)
+    lines, sink = orders
+    commands = Commands(run_dir, lines, answer_s=0.1, take_s=0.3, listen_s=60)
+    os.write(sink, b'{"op": "settled"}\n')
+    commands.receive()
+    while supervisor.is_alive(run_dir):
+        commands.relay()
+        commands.insist()
+
+    assert ends(runner["pid"]) and ends(runner["stray"])
+    assert first.rest()[-1]["settled"] is False
+    second = attach("obeys", epoch=2)
+    second.tell({"op": "settled"})
+    assert second.rest()[-1]["settled"] is True
+
+
+@pytest.mark.parametrize("command", [b"", b'{"op": "fact"}\n'])
+def test_a_runner_is_killed_for_nothing_but_a_command_that_it_does_not_take(
+    attach: Attach, run_dir: Path, orders: tuple[StdinLines, int], command: bytes
+) -> None:
+    runner = attach("obeys").record("runner_started")["pid"]
+    lines, sink = orders
+    commands = Commands(run_dir, lines, answer_s=20.0, take_s=0.0, listen_s=0.0)
+    if command:
+        os.write(sink, command)
+        commands.receive()
+    else:
+        os.kill(runner, signal.SIGSTOP)
+    commands.relay()
+    commands.insist()
+
+    assert supervisor.is_alive(run_dir)
+    os.kill(runner, signal.SIGCONT)
+
+
 def test_a_command_to_a_run_without_runner_is_refused(attach: Attach, run_dir: Path) -> None:
     journal = Journal.open(run_dir / "journal", 1)
     journal.append("settled")
