@@ -107,6 +107,15 @@ class SlotWorker:
         self._scheduler = scheduler
         await self._tell()
 
+    @property
+    def was_unneeded(self) -> bool:
+        """Whether no runner was named to the worker that is here, or was last."""
+        return self._told is None
+
+    def forget_runner(self) -> None:
+        """There is another runner, and it is not known yet where."""
+        self._scheduler, self.holds = None, False
+
     async def has_joined(self) -> None:
         """It has its slot."""
         self.holds = True
