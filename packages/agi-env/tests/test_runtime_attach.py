@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from agi_env.errors import OutOfTimeError
-from agi_env.runtime import run_lock, supervisor
+from agi_env.runtime import process_tree, run_lock, supervisor
 from agi_env.runtime.attach import Commands
 from agi_env.runtime.bounded_log import BoundedLog
 from agi_env.runtime.identity import Identity
@@ -323,6 +323,24 @@ def test_a_supervisor_that_is_stuck_before_it_is_known_is_not_left_with_the_lock
     next_one = attach("settles")
     assert next_one.attached["attached"]["started"] is True
     assert next_one.rest()[-1]["settled"] is True
+
+
+def test_a_supervisor_that_is_stuck_before_it_is_known_ends_with_its_starter(
+    attach: Attach, run_dir: Path
+) -> None:
+    log = run_dir / "logs/supervisor.log"
+    log.parent.mkdir()
+    os.mkfifo(log)  # opening it for writing waits for a reader
+    first = attach.begin("settles")
+    while not (stuck := process_tree.descendants(first.process.pid)):
+        assert first.process.poll() is None
+    first.process.kill()
+
+    assert ends(stuck[0].pid)
+    log.unlink()
+    second = attach("settles")
+    assert second.attached["attached"]["started"] is True
+    assert second.rest()[-1]["settled"] is True
 
 
 @pytest.mark.parametrize("epoch", [1, 2])

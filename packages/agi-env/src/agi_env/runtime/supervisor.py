@@ -136,10 +136,10 @@ def _start_alone(run_dir: Path, epoch: int, target: Target, deadline: float) -> 
 
 def _fork(run_dir: Path, epoch: int, target: Target, deadline: float) -> int:
     news, teller = os.pipe()
-    pid = os.fork()
+    starter, pid = os.getpid(), os.fork()
     if pid == 0:
         os.close(news)
-        _be_supervisor(run_dir, epoch, target, teller)
+        _be_supervisor(run_dir, epoch, target, teller, starter)
     os.close(teller)
     try:
         _understand(_first_line(news, deadline), run_dir)
@@ -161,9 +161,12 @@ def _end(pid: int) -> None:
             time.sleep(_PAUSE_S)
 
 
-def _be_supervisor(run_dir: Path, epoch: int, target: Target, teller: int) -> NoReturn:
+def _be_supervisor(
+    run_dir: Path, epoch: int, target: Target, teller: int, starter: int
+) -> NoReturn:
     # The lock came with the fork, and goes with the end of this process and of the runner.
     try:
+        process_tree.die_with_parent(starter)  # until it is known, for nobody else could end it
         supervision.detach(run_dir, epoch)
         _tell(teller, {})
         supervision.supervise(run_dir, epoch, target)
