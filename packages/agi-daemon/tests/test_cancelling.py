@@ -230,13 +230,15 @@ class StartedStep:
             address="unix:/nowhere",
         )
 
-    async def drive(self, code: int = 0, timeout: float = 0.0) -> PipelineDriver:
-        """Store it as one that runs, and have it driven."""
+    async def drive(self, code: int = 0, environment: str = "", **order: Any) -> PipelineDriver:
+        """Store it as one that runs; what is to drive it."""
         text = LEAVES.format(code=code)
         step = StepExecution(
             step="s", engine="runpy", code=text, code_digest="d", state=StepState.RUNNING
         )
-        step = evolve(step, attempt=1, starts=1, start_time=datetime.now(UTC))
+        step = evolve(
+            step, environment=environment, attempt=1, starts=1, start_time=datetime.now(UTC)
+        )
         run = PipelineRun(
             id="x",
             file=str(self.folder / "lab_steps.toml"),
@@ -245,8 +247,8 @@ class StartedStep:
             create_time=NOW,
             steps=(step,),
         )
-        order = StepOrder(token="t", tokens=("t",), timeout=timeout)
-        await self.store.write(self._kept(PipelineRunRecord(run=run, orders=(order,))))
+        orders = (StepOrder(token="t", tokens=("t",), **order),)
+        await self.store.write(self._kept(PipelineRunRecord(run=run, orders=orders)))
         return PipelineDriver(self.parts, run.id)
 
     async def stopped(self, driver: PipelineDriver) -> StepExecution:
@@ -313,6 +315,16 @@ async def test_no_run_goes_on_of_a_step_whose_time_is_up(
         await driver.drive()
     (step,) = driver.record().run.steps
     assert isinstance(step.error, StepTimeoutError)
+    assert runs.cancelled == ["a", "b"]
+
+
+async def test_no_run_goes_on_of_a_stopped_step_that_cannot_be_joined(
+    started: StartedStep, runs: GatedRuns
+) -> None:
+    driver = await started.drive(environment="gone", stop_grace=1.0)
+    await driver.drive()
+    (step,) = driver.record().run.steps
+    assert "folder of its environment" in str(step.error)
     assert runs.cancelled == ["a", "b"]
 
 

@@ -95,15 +95,6 @@ class StepDriver:
         Raises:
             AgiError: It cannot be executed.
         """
-        step, record = self._step, self._record
-        await asyncio.to_thread(
-            step_directory.write,
-            self._place,
-            step,
-            record.run.file,
-            self._token,
-            self._parts.address,
-        )
         try:
             end = await self._executed()
         except Exception:
@@ -112,6 +103,10 @@ class StepDriver:
         await self._execution.change(transitions.ended(self.index, await self._ending(end)))
 
     async def _executed(self) -> StepEnd:
+        file, address = self._record.run.file, self._parts.address
+        await asyncio.to_thread(
+            step_directory.write, self._place, self._step, file, self._token, address
+        )
         end = await self._followed()
         while end.lost and self._may_repeat():
             self._record = await self._execution.change(transitions.started_again(self.index))
