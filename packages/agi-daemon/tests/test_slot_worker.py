@@ -10,7 +10,6 @@ from typing import cast
 
 import pytest
 
-from agi_daemon.runs import slot_worker
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_daemon.runs.slot_worker import Post, SlotWorker
 from agi_daemon.transport.local import LocalTransport
@@ -49,8 +48,7 @@ class FarSide(Post):
 
 
 @pytest.fixture
-def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(slot_worker, "ASK_AGAIN_S", 0.05)
+def heard(tmp_path: Path) -> Path:
     path = tmp_path / "heard"
     path.touch()
     return path
@@ -65,7 +63,7 @@ def far_side(heard: Path, holds_at: int) -> SlotWorker:
     )
     object.__setattr__(post, "heard", heard)
     object.__setattr__(post, "holds_at", holds_at)
-    return SlotWorker(post)
+    return SlotWorker(post, ask_again_s=0.05)
 
 
 def told(heard: Path) -> list[str]:

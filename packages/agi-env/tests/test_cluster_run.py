@@ -286,13 +286,10 @@ def test_a_stopped_worker_can_be_ended_from_its_host(cluster: Cluster, tmp_path:
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 60.0])
-def test_a_worker_that_never_begins_to_listen_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_s: float
-) -> None:
-    monkeypatch.setattr("agi_env.runtime.worker_attach._LISTEN_S", wait_s)
+def test_a_worker_that_never_begins_to_listen_is_killed(tmp_path: Path, wait_s: float) -> None:
     silent = subprocess.Popen(["sleep", "600"])
     try:
-        commands = Commands(tmp_path, silent.pid)
+        commands = Commands(tmp_path, silent.pid, listen_s=wait_s)
         commands.take([b'{"op": "join", "scheduler": "tls://127.0.0.1:1", "epoch": 1}'])
         assert silent.poll() is None
         commands.take([])

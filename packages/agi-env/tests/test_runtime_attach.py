@@ -340,17 +340,13 @@ def test_commands_are_answered(attach: Attach) -> None:
 
 
 def test_a_command_that_a_held_up_runner_misses_is_not_lost(
-    attach: Attach,
-    run_dir: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    attach: Attach, run_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("agi_env.runtime.attach._CONTROL_S", 0.2)
     attachment = attach("obeys")
     runner = attachment.record("runner_started")["pid"]
     source, sink = os.pipe()
     os.write(sink, b'{"op": "fact"}\n')
-    commands = Commands(run_dir, StdinLines(source))
+    commands = Commands(run_dir, StdinLines(source), answer_s=0.2)
     commands.receive()
     os.kill(runner, signal.SIGSTOP)
     commands.relay()

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 
@@ -34,6 +34,7 @@ _COMPILE_MARGIN_S = 60.0
 _FETCH_DEADLINE_S = 600.0
 _LARGEST_WHEEL_BYTES = 512 * 1024 * 1024
 
+Value = TypeVar("Value")
 OnStep = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -151,7 +152,8 @@ class HostAgent:
             stdin=CHECK.prelude(self._transport, request),
             deadline_s=_CHECK_DEADLINE_S,
         )
-        return _check_from(self._answer(done))
+        answer = self._answer(done)
+        return self._read(lambda: self._check_from(answer, offers))
 
     async def probe(self) -> HostAbilities:
         """What the host can do beyond plain Python, in one round trip.
@@ -164,7 +166,8 @@ class HostAgent:
             stdin=PROBE.prelude(self._transport, {}),
             deadline_s=_CHECK_DEADLINE_S,
         )
-        return HostAbilities.from_json(self._transport.host, self._answer(done))
+        answer = self._answer(done)
+        return self._read(lambda: HostAbilities.from_json(self._transport.host, answer))
 
     async def realise(
         self, order: BuildOrder, missing: Sequence[Wheel], store: WheelStore, on_step: OnStep
@@ -217,7 +220,9 @@ class HostAgent:
             deadline_s=order.limit_s + _COMPILE_MARGIN_S,
             on_line=lambda line: _tell(line, on_step),
         )
-        return await self._fetched(Wheel.from_json(self._answer(done)["wheel"]), store)
+        answer = self._answer(done)
+        wheel = self._read(lambda: _compiled_from(order.sources, answer["wheel"]))
+        return await self._fetched(wheel, store)
 
     async def _fetched(self, wheel: Wheel, store: WheelStore) -> Wheel:
         path = self._transport.root / "wheels" / wheel.sha256 / wheel.filename
@@ -230,8 +235,39 @@ class HostAgent:
             raise BuildFailedError(f"{wheel.filename} arrived damaged", where=host)
         return fetched
 
+    def _check_from(self, answer: Mapping[str, Any], offers: Sequence[BuildOrder]) -> HostCheck:
+        facts = HostFacts.from_json(answer["facts"])
+        offered = {wheel for offer in offers for wheel in offer.wheels}
+        missing = tuple(map(Wheel.from_json, answer["missing"]))
+        # A host gets what is for it and nothing else of this machine, whatever it asks for.
+        if not offered.issuperset(missing):
+            raise BuildFailedError("it asks for what is not offered", where=self._transport.host)
+        return HostCheck(
+            facts=facts,
+            built=answer["built"],
+            path=PurePosixPath(answer["path"]) if answer["path"] else None,
+            missing=missing,
+            drift=answer["drift"],
+        )
+
+    def _read(self, reading: Callable[[], Value]) -> Value:
+        """What an answer comes to; names in it become paths here, so it is read with suspicion."""
+        try:
+            return reading()
+        except (LookupError, TypeError, ValueError) as error:
+            what = f"its answer cannot be used: {error}"
+            raise BuildFailedError(what, where=self._transport.host) from error
+
     def _answer(self, done: Completed) -> dict[str, Any]:
         return answer_of(done, self._transport.host, silent=BuildFailedError)
+
+
+def _compiled_from(sources: Wheel, value: Sequence[Any]) -> Wheel:
+    """The wheel that was compiled from another, of the same name and version."""
+    wheel = Wheel.from_json(value)
+    if wheel.filename.split("-")[:2] != sources.filename.split("-")[:2]:
+        raise ValueError(f"{wheel.filename} is not compiled from {sources.filename}")
+    return wheel
 
 
 async def _stream(
@@ -247,13 +283,3 @@ def _tell(line: bytes, on_step: OnStep) -> None:
     value = json.loads(line)
     if value.get("step", _ALIVE) != _ALIVE:
         on_step(value.pop("step"), value)
-
-
-def _check_from(answer: Mapping[str, Any]) -> HostCheck:
-    return HostCheck(
-        facts=HostFacts.from_json(answer["facts"]),
-        built=answer["built"],
-        path=PurePosixPath(answer["path"]) if answer["path"] else None,
-        missing=tuple(map(Wheel.from_json, answer["missing"])),
-        drift=answer["drift"],
-    )

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from packaging.markers import Marker
 
 _CUPY = re.compile(r"cupy-cuda(\d+)x")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _OLDEST_GLIBC_MINOR = 5
 _LEGACY_MANYLINUX = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
@@ -38,8 +39,15 @@ class HostPlatform:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The platform as a host describes it."""
-        return cls(value["tag"], value["python"], value["markers"], value.get("cuda", ""))
+        """The platform as a host describes it.
+
+        Raises:
+            ValueError: It is none; its key becomes the name of a file.
+        """
+        platform = cls(value["tag"], value["python"], value["markers"], value.get("cuda", ""))
+        if not _KEY.fullmatch(platform.key):
+            raise ValueError(f"{platform.key!r} is no platform")
+        return platform
 
     def to_json(self) -> dict[str, Any]:
         """The platform as a JSON value."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,9 @@ from agi_env.atomic_file import write_atomically
 from agi_env.paths import private_directory
 
 _PIECE_BYTES = 1024 * 1024
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.!+-]*\.whl")
+"""A bare name, as the specification of wheels has them."""
 
 
 @frozen(order=True)
@@ -35,9 +39,16 @@ class Wheel:
 
     @classmethod
     def from_json(cls, value: Sequence[Any]) -> Self:
-        """The wheel that ``to_json`` described."""
-        sha256, filename, size = value
-        return cls(filename, sha256, size)
+        """The wheel that ``to_json`` described.
+
+        Raises:
+            ValueError: It is none; its parts may be used as names of files.
+        """
+        match value:
+            case [str(sha256), str(filename), int(size)] if _SHA256.fullmatch(sha256):
+                if _FILENAME.fullmatch(filename):
+                    return cls(filename, sha256, size)
+        raise ValueError(f"{value!r} is no wheel")
 
 
 class WheelStore:

@@ -62,10 +62,16 @@ class Post:
 
 
 class SlotWorker:
-    """A line to the one worker of a slot, from its opening until the worker is gone."""
+    """A line to the one worker of a slot, from its opening until the worker is gone.
 
-    def __init__(self, post: Post) -> None:
+    Args:
+        post: Where the worker is to be.
+        ask_again_s: Seconds between questions to one that does not come to its slot.
+    """
+
+    def __init__(self, post: Post, ask_again_s: float = ASK_AGAIN_S) -> None:
         self._post = post
+        self._ask_again_s = ask_again_s
         self._channel: Channel | None = None
         self._told: SchedulerPlace | None = None
         self._scheduler: SchedulerPlace | None = None
@@ -101,6 +107,15 @@ class SlotWorker:
         self.holds = self.holds and scheduler == self._scheduler
         self._scheduler = scheduler
         await self._tell()
+
+    @property
+    def was_unneeded(self) -> bool:
+        """Whether no runner was named to the worker that is here, or was last."""
+        return self._told is None
+
+    def forget_runner(self) -> None:
+        """There is another runner, and it is not known yet where."""
+        self._scheduler, self.holds = None, False
 
     async def has_joined(self) -> None:
         """It has its slot."""
@@ -162,7 +177,7 @@ class SlotWorker:
         """
         silent = 0
         while True:
-            await asyncio.sleep(ASK_AGAIN_S)
+            await asyncio.sleep(self._ask_again_s)
             if self.holds or self._told is None:
                 continue
             silent = 0 if self._answered else silent + 1

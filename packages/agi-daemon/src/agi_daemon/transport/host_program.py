@@ -117,10 +117,20 @@ def answer_of(done: Completed, host: str, silent: type[AgiError] = RefusedError)
     if done.returncode or not lines:
         kind = PythonMissingError if done.returncode in _NOT_STARTED else silent
         raise kind(_last_words(done), where=host, metadata={"host": host})
-    answer: dict[str, Any] = json.loads(lines[-1])
+    answer = _object(lines[-1])
+    if answer is None:
+        raise silent("its answer cannot be read", where=host, metadata={"host": host})
     if "error" in answer:
         raise _located(answer["error"], host)
     return answer
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 @cache

@@ -139,11 +139,18 @@ def follow(
 
 
 class Commands:
-    """The commands that arrive on stdin, on their way to the runner."""
+    """The commands that arrive on stdin, on their way to the runner.
 
-    def __init__(self, run_dir: Path, lines: StdinLines) -> None:
+    Args:
+        run_dir: The run's directory.
+        lines: What arrives.
+        answer_s: Seconds that the runner has to answer one.
+    """
+
+    def __init__(self, run_dir: Path, lines: StdinLines, answer_s: float = _CONTROL_S) -> None:
         self._run_dir = run_dir
         self._lines = lines
+        self._answer_s = answer_s
         self._waiting = deque(lines.complete())
 
     def receive(self) -> bool:
@@ -174,7 +181,7 @@ class Commands:
         answered = True
         try:
             command = control.parse_command(line)
-            answer = {"answer": control.send(self._run_dir, command, _CONTROL_S)}
+            answer = {"answer": control.send(self._run_dir, command, self._answer_s)}
         except AgiError as error:
             answer = control.error_answer(error)
             answered = not isinstance(error, OutOfTimeError)

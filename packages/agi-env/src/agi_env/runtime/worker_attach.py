@@ -132,9 +132,16 @@ def _converse(poller: select.poll, handle: int, lines: StdinLines, commands: Com
 
 
 class Commands:
-    """The commands to one worker, on their way."""
+    """The commands to one worker, on their way.
 
-    def __init__(self, directory: Path, pid: int) -> None:
+    Args:
+        directory: The worker's own directory.
+        pid: Its supervisor.
+        listen_s: Seconds that it has to begin to listen, once there is a command.
+    """
+
+    def __init__(self, directory: Path, pid: int, listen_s: float = _LISTEN_S) -> None:
+        self._listen_s = listen_s
         self._directory = directory
         self._pid = pid
         self._lines: list[bytes] = []
@@ -148,7 +155,7 @@ class Commands:
     def take(self, lines: list[bytes]) -> None:
         """Take more commands; pass on what there is, if the worker listens already."""
         if lines and not self._lines:
-            self._deadline = time.monotonic() + _LISTEN_S
+            self._deadline = time.monotonic() + self._listen_s
         self._lines += lines
         late = bool(self._lines) and time.monotonic() > self._deadline
         if late or any(_op(line) == "kill" for line in self._lines):
