@@ -29,7 +29,11 @@ def test_letters_and_symbols_stay() -> None:
 
 def test_lines_stay_lines_where_they_may() -> None:
     assert printable("a\r\n\tb\x0c\xa0c") == "a   b  c"
-    assert printable_lines(f"if x:\n\tgo\n  {CSI}stop\n") == "if x:\n        go\n  ?[2J?[31mstop\n"
+    assert printable_lines(f"if x:\n\tgo\n  {CSI}stop\n") == "if x:\n        go\n  ?[2Jstop\n"
+
+
+def test_colours_leave_nothing() -> None:
+    assert printable("\x1b[1;31mred\x1b[0m and \x1b[38;5;9mred\x1b[m") == "red and red"
 
 
 @pytest.mark.parametrize("bad", [CSI, OSC, EIGHT_BITS])

@@ -7,12 +7,19 @@ symbols of all scripts stay as they are.
 
 from __future__ import annotations
 
+import re
+
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+
 
 def printable(text: str) -> str:
-    """The text with ``?`` for what is not printable, and a blank for each line break and tab."""
+    """The text with ``?`` for what is not printable, and a blank for each line break and tab.
+
+    Of colours, which apps often print, nothing is left.
+    """
     if text.isprintable():
         return text
-    return "".join(_shown(char) for char in text)
+    return "".join(_shown(char) for char in _COLOUR.sub("", text))
 
 
 def printable_lines(text: str) -> str:
