@@ -157,6 +157,23 @@ def test_a_person_watches_resizes_detaches_and_comes_back(
         assert not terminal.cursor_hidden
 
 
+def test_who_watches_hears_that_the_daemon_is_gone_and_back(
+    daemon: RunningDaemon, toy: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    with at_a_terminal(daemon, "run", str(toy), "--arg", f"gate='{gate}'") as (terminal, process):
+        terminal.until(lambda lines: any("0 of 2" in line for line in lines))
+        daemon.stop()
+        try:
+            terminal.until(lambda lines: "the daemon is gone; runs/" in " ".join(lines))
+        finally:
+            daemon.start()
+        terminal.until(lambda lines: "the daemon is back" in lines)
+        gate.touch()
+        assert process.wait(DEADLINE_S) == 0
+        terminal.until(lambda lines: any("SUCCEEDED" in line for line in lines))
+
+
 def test_a_log_file_gets_a_few_plain_lines(
     daemon: RunningDaemon, toy: Path, tmp_path: Path
 ) -> None:

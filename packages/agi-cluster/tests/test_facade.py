@@ -106,6 +106,30 @@ async def test_a_cancelled_run_raises_that(daemon, env):
         await AGI.run(env)
 
 
+async def test_a_daemon_that_goes_away_is_told_of(daemon, env, caplog):
+    caplog.set_level(logging.INFO, "agi")
+    daemon.runs.cuts = [2]
+
+    class Restart(logging.Handler):
+        """Ends the daemon with the first event, and starts it once it is missed."""
+
+        def emit(self, record):
+            if "the daemon is gone" in record.getMessage():
+                daemon.start()
+            elif "partition" in record.getMessage() or ": p: " in record.getMessage():
+                daemon.stop()
+
+    logging.getLogger("agi").addHandler(handler := Restart())
+    try:
+        result = await AGI.run(AgiEnv(app="flights_project", verbose=2))
+    finally:
+        logging.getLogger("agi").removeHandler(handler)
+    assert result.state is RunState.SUCCEEDED
+    lines = [message.partition(": ")[2] for message in caplog.messages]
+    gone = lines.index("the daemon is gone; waiting for it")
+    assert "the daemon is back" in lines[gone:]
+
+
 async def test_leaving_a_run_lets_it_go_on(daemon, env, caplog):
     caplog.set_level(logging.INFO, "agi")
     daemon.runs.settling.clear()

@@ -136,7 +136,7 @@ class RunDriver:
     async def _plan(self) -> None:
         record = self._record
         home = self._parts.hosts.transport(record.runner_host)
-        self._standby.prepare(home, record.python_on(home.host))
+        self._standby.prepare(home, run_directory.python_of(home, record))
         planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
         if not await self._unless_stopped(planning):
             return
@@ -163,6 +163,7 @@ class RunDriver:
     async def _start(self) -> None:
         """Write the run's directories; after a move, only the new runner's, with the journal."""
         transports = self._parts.hosts.transport
+        await self._keys()  # before any directory: one without keys here is another daemon's
         try:
             meeting = await meeting_host(self._record, transports)
             home = transports(self._record.runner_host)
@@ -202,9 +203,9 @@ class RunDriver:
                 return
         if not self._record.run.state.settled:
             await self._after_a_loss(line)
-        elif workers is not None:
+        elif workers is not None or not line.gone:
             unseen = () if line.gone else (self._record.runner_host,)
-            left = {*workers.left, *unseen}
+            left = {*(workers.left if workers else ()), *unseen}
             self._record = await self._parts.clearing.conclude(record.run.id, left)
 
     async def _listen(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
