@@ -12,12 +12,15 @@ from datetime import timedelta
 import attrs
 import pytest
 
+from agi_cli.followed import Followed
 from agi_cli.live import PlainDisplay
+from agi_cli.queue_look import looking_at_queue
 from agi_cli.session import Session
 from agi_cli.tracker import RunTracker
 from agi_cluster.model.event import Event
-from agi_cluster.model.run import RunState
+from agi_cluster.model.run import Run, RunState
 from agi_cluster.narration import line_of
+from agi_env.errors import DaemonError
 
 
 @contextmanager
@@ -51,6 +54,36 @@ def test_what_a_queued_run_waits_for_is_said(terminal, whole_life):
     terminal.client.updates = [queued, *whole_life[1:]]
     assert terminal.type("run", "weather") == 0
     assert "queued: waits for 2 cores of 127.0.0.1; held by a-1\n" in terminal.said
+
+
+def test_a_queued_run_is_asked_what_it_waits_for_until_it_is_not(terminal, whole_life):
+    queued = attrs.evolve(whole_life[0], waiting_for="a-1, which was first on h")
+    tracker, seen = RunTracker(queued), threading.Event()
+    words = iter(["a-2, which was first on h", "1 core of h"])
+
+    class Daemon:
+        def get_run(self, name: str) -> Run:
+            now = attrs.evolve(queued, waiting_for=next(words, "1 core of h"))
+            if now.waiting_for == "1 core of h":
+                seen.set()
+            return now
+
+    with looking_at_queue(Daemon(), tracker, interval=0.0):
+        assert seen.wait(timeout=60)
+    assert tracker.waiting == "queued: waits for 1 core of h"
+    tracker.take(Event(sequence=1, time=whole_life[1].time, kind="cores_leased"))
+    assert tracker.waiting == "installing"
+
+
+def test_two_calls_that_wait_for_one_daemon_tell_it_once(terminal):
+    error, said = DaemonError("gone"), []
+    session = Session(out=terminal.out, err=terminal.err, connect=terminal.connect)
+    followed = Followed("runs/r", alone=lambda: True)
+    with session.client() as client, followed.watched(session, client, said.append):
+        for each in (error, error, None, None, error):
+            client.away(each)
+    gone = "the daemon is gone; runs/r goes on; waiting for it"
+    assert said == [gone, "the daemon is back", gone]
 
 
 def test_a_terminal_gets_a_live_line_that_vanishes(terminal):

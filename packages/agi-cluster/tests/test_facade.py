@@ -113,11 +113,13 @@ async def test_a_daemon_that_goes_away_is_told_of(daemon, env, caplog):
     class Restart(logging.Handler):
         """Ends the daemon with the first event, and starts it once it is missed."""
 
+        steps = iter([("done on slot", daemon.stop), ("the daemon is gone", daemon.start)])
+        wanted, act = next(steps)
+
         def emit(self, record):
-            if "the daemon is gone" in record.getMessage():
-                daemon.start()
-            elif "partition" in record.getMessage() or ": p: " in record.getMessage():
-                daemon.stop()
+            if self.wanted in record.getMessage():
+                self.act()
+                self.wanted, self.act = next(self.steps, ("never", None))
 
     logging.getLogger("agi").addHandler(handler := Restart())
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Followed:
             typer.Exit: Ctrl-C was pressed; it was said how to come back.
             DaemonError: The daemon stayed away; it says how to come back.
         """
-        before, client.away = client.away, lambda error: say(self._away(error))
+        before, client.away = client.away, _Once(lambda error: say(self._away(error)))
         try:
             yield
         except KeyboardInterrupt:
@@ -88,3 +89,18 @@ class Followed:
                 else f"{error.remedy}; {back} comes back to it"
             )
         return type(error).from_metadata(facts)
+
+
+class _Once:
+    """Tells of an absence once, also where several calls wait for the same daemon."""
+
+    def __init__(self, tell: Callable[[AgiError | None], None]) -> None:
+        self._tell = tell
+        self._gone = False
+        self._turn = threading.Lock()
+
+    def __call__(self, error: AgiError | None) -> None:
+        with self._turn:
+            if self._gone is not (error is not None):
+                self._gone = error is not None
+                self._tell(error)

@@ -12,6 +12,7 @@ from agi_cli.install_tracker import InstallTracker
 from agi_cli.listing import fetched
 from agi_cli.live import display
 from agi_cli.printed import printed
+from agi_cli.queue_look import looking_at_queue
 from agi_cli.session import Session
 from agi_cli.tracker import RunTracker
 from agi_cli.views.installation import install_progress
@@ -56,16 +57,15 @@ def follow_run(session: Session, client: Client, run: Run, verbose: int | None =
     with followed.watched(session, client, show.line), show:
         show.line(f"runs/{run.id}: {run.app}, mode {run.mode.words}")
         _learn_plan(client, tracker, run.plan)
-        with said:
+        with said, looking_at_queue(client, tracker):
             for update, _ in client.watch_run(run.id, verbose=asked):
                 tracker.take(update)
-                if isinstance(update, Run):
-                    if update.waiting_for:
-                        show.line(tracker.waiting)
-                else:
+                if isinstance(update, Event):
                     if update.kind == "planned":
                         _learn_plan(client, tracker, str(update.data["plan"]))
                     _tell(show.line, update, level, tracker.label)
+                elif update.waiting_for:
+                    show.line(tracker.waiting)
     return tracker.run
 
 

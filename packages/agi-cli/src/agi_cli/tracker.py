@@ -42,7 +42,7 @@ class RunTracker:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.state = run.state
-        self._waits = run.waiting_for
+        self._waits = (run.state, run.waiting_for)
         self._places: dict[str, Place] = {}
         self._done: set[str] = set()
         self._failed: set[str] = set()
@@ -59,13 +59,12 @@ class RunTracker:
         """Learn what one message of a watch says."""
         if isinstance(update, Run):
             self.run = update
-            self._waits = update.waiting_for
+            self.wait(update)
             self.state = update.state if update.state.settled else self.state
             return
         begun = _BEGUN_BY.get(update.kind)
         if update.kind == "state_changed" or begun:
             self.state = begun or RunState(update.data["state"])
-            self._waits = ""
         elif update.kind in INSTALL_STEPS:
             self._step = line_of(update)
         elif update.kind == "runner_started":
@@ -73,6 +72,10 @@ class RunTracker:
             self._begun = self._begun or update.time
         elif update.kind.startswith("partition_") and "id" in update.data:
             self._take_partition(update)
+
+    def wait(self, run: Run) -> None:
+        """Learn what it waits for, as long as it is in the state that it has now."""
+        self._waits = (run.state, run.waiting_for)
 
     def _take_partition(self, event: Event) -> None:
         partition = str(event.data["id"])
@@ -93,8 +96,9 @@ class RunTracker:
     def waiting(self) -> str:
         """What is going on before there are partitions, in words."""
         state = self.state.value.lower()
-        if self._waits:
-            return f"{state}: waits for {self._waits}"
+        in_state, waits = self._waits
+        if waits and in_state is self.state:
+            return f"{state}: waits for {waits}"
         installing = self.state is RunState.INSTALLING
         return f"{state}: {self._step}" if installing and self._step else state
 
