@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,38 @@ async def test_a_violated_constraint_is_the_callers_alone(store: Store) -> None:
     )
     assert isinstance(outcomes[0], sqlite3.IntegrityError)
     assert names(store) == ["one", "two"]
+
+
+async def cancelled_twice(task: asyncio.Task[object]) -> None:
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+async def test_a_write_that_is_cancelled_twice_is_committed_and_harms_no_other(
+    store: Store,
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def held(connection: sqlite3.Connection) -> None:
+        begun.set()
+        gate.wait(10)
+        insert("held")(connection)
+
+    running = asyncio.create_task(store.write(held))
+    await asyncio.to_thread(begun.wait, 10)
+    waiting = asyncio.create_task(store.write(insert("waiting")))
+    await asyncio.sleep(0)
+    for writing in (running, waiting):
+        await cancelled_twice(writing)
+        assert not writing.done()
+    gate.set()
+    writes = [running, waiting, asyncio.create_task(store.write(insert("later")))]
+    _, unanswered = await asyncio.wait(writes, timeout=10)
+    assert not unanswered
+    assert [each.cancelled() for each in writes] == [True, True, False]
+    assert names(store) == ["held", "later", "waiting"]
 
 
 def test_what_was_answered_survives_sigkill(tmp_path: Path) -> None:

@@ -81,8 +81,8 @@ class Store:
         """Run ``work`` in a transaction; return its answer once that is on the disk.
 
         Many callers share one commit. An exception of ``work`` undoes only its own changes. A
-        caller that is cancelled meanwhile is so after the commit, and holds till then what it
-        holds.
+        caller that is cancelled meanwhile, once or more often, is so after the commit, and holds
+        till then what it holds.
         """
         future: Future[Answer] = Future()
         self._queue.put((work, future))
@@ -204,6 +204,8 @@ def _commit(
     connection: sqlite3.Connection, batch: list[tuple[Work, Future[Any]]], path: Path
 ) -> None:
     """Run a batch in one transaction and answer everybody after its commit."""
+    # From here on nobody can cancel: an answer that nobody may be given would end the thread.
+    batch = [(work, future) for work, future in batch if future.set_running_or_notify_cancel()]
     answers: list[tuple[Future[Any], Any, BaseException | None]] = []
     try:
         connection.execute("BEGIN IMMEDIATE")
