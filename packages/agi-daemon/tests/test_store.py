@@ -13,9 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from agi_daemon.store.complaint import explained
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
-from agi_env.errors import RequestIdReusedError, StateUnreadableError
+from agi_env.errors import (
+    AgiError,
+    DiskFullError,
+    RequestIdReusedError,
+    StateUnreadableError,
+    StateUnwritableError,
+)
 
 
 @pytest.fixture
@@ -208,3 +215,44 @@ async def test_the_order_of_keys_tells_no_requests_apart(store: Store) -> None:
         await store.write(lambda tx: claim.remember(tx, "run"))
     async with requests.claim("id-4", "StartRun", {"b": [2], "a": 1}) as again:
         assert again.earlier == "run"
+
+
+async def test_what_has_happened_is_stored_once_another_program_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    store = Store.open(path, patience_s=0.01)
+    other = sqlite3.connect(path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateUnwritableError, match="locked") as caught:
+            await store.write(insert("asked for"))
+        assert "other program" in caught.value.remedy
+        keeping = asyncio.create_task(store.keep(insert("happened")))
+        async with asyncio.timeout(10):
+            while not store.waits_for:
+                await asyncio.sleep(0)
+        assert "locked" in store.waits_for
+        other.execute("ROLLBACK")
+        await asyncio.wait_for(keeping, 10)
+        assert (names(store), store.waits_for) == (["happened"], "")
+    finally:
+        other.close()
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_FULL, DiskFullError),
+        (sqlite3.SQLITE_IOERR_WRITE, StateUnwritableError),
+        (sqlite3.SQLITE_READONLY, StateUnwritableError),
+        (sqlite3.SQLITE_CANTOPEN, StateUnwritableError),
+        (sqlite3.SQLITE_CORRUPT, StateUnreadableError),
+        (sqlite3.SQLITE_NOTADB, StateUnreadableError),
+        (None, StateUnreadableError),
+    ],
+)
+def test_only_damage_is_told_as_damage(code: int | None, kind: type[AgiError]) -> None:
+    error = sqlite3.OperationalError("words")
+    if code is not None:
+        error.sqlite_errorcode = code
+    assert type(explained(error, Path("/store"))) is kind
