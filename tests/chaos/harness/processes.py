@@ -48,6 +48,7 @@ _FORKS = {
     Role.WORKER_ATTACH: (Role.WORKER_SUPERVISOR, Role.WORKER),
 }
 """What an attach forks, and what that forks: all three have the same command line."""
+_OF_A_SLOT = (Role.WORKER_ATTACH, Role.WORKER_SUPERVISOR, Role.WORKER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,18 @@ class Victim:
         return " ".join(self.words)
 
     @property
+    def slot(self) -> str:
+        """The slot whose worker it is, supervises or is attached to; empty for all others."""
+        return self.words[self.words.index("--slot") + 1] if self.role in _OF_A_SLOT else ""
+
+    @property
     def home(self) -> Path | None:
-        """Where its supervisor has written who it is; none for what has no supervisor."""
-        if self.run_dir is None or self.role not in _FORKS:
+        """Where its supervisor has written who it is; none for what is no attach or fork of one."""
+        if self.run_dir is None:
             return None
-        if self.role is Role.ATTACH:
-            return self.run_dir
-        return self.run_dir / "workers" / self.words[self.words.index("--slot") + 1]
+        if self.slot:
+            return self.run_dir / "workers" / self.slot
+        return self.run_dir if self.role in (Role.ATTACH, *_FORKS[Role.ATTACH]) else None
 
     def hit(self, number: signal.Signals) -> bool:
         """Send a signal to this very process; false when it has ended."""

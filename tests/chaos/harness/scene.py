@@ -143,18 +143,18 @@ class Scene:
     def _left(self, victim: Victim, most: int) -> bool:
         if not victim.run:
             return True
-        in_its_slot = self._spent_on_slots[_slot(victim)] if victim.home else 0
+        in_its_slot = self._spent_on_slots[_slot(victim)] if victim.slot else 0
         return self._spent[_place(victim)] < most and in_its_slot < MOST_IN_A_SLOT
 
 
 def _place(victim: Victim) -> tuple[str, str, str]:
     """What the limits are for: a role in a run, and for workers in each of its slots."""
-    return victim.run, victim.role, victim.home.name if victim.home else ""
+    return victim.run, victim.role, victim.slot
 
 
 def _slot(victim: Victim) -> tuple[str, str]:
     """Where the product counts starts in vain, whichever process of the worker was hit."""
-    return victim.run, victim.home.name if victim.home else ""
+    return victim.run, victim.slot
 
 
 async def until(ready: Callable[[], bool], seconds: float, pause_s: float = 0.02) -> bool:

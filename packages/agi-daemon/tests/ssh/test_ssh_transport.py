@@ -305,6 +305,19 @@ async def test_a_server_that_allows_fewer_sessions_is_found_out(
             await host.run(python(PARENT), deadline_s=1)
 
 
+async def test_who_finds_no_room_for_long_is_told_so(new_server: Any, reach: Any) -> None:
+    with new_server("MaxSessions 1") as server:
+        host = reach(server, links=2, room_s=0.5)
+        async with await host.open_channel(["cat"]):
+            async with await host.open_channel(["cat"]):
+                with pytest.raises(HostError, match=r"all 2 sessions .* are in use") as caught:
+                    await host.open_channel(["cat"])
+                assert "MaxSessions" in caught.value.remedy
+            async with await host.open_channel(["cat"]) as channel:
+                await channel.send(b"hello\n")
+                assert await anext(channel.lines()) == b"hello"
+
+
 async def test_a_server_that_allows_no_session_says_so(new_server: Any, reach: Any) -> None:
     with new_server("MaxSessions 0") as server:
         with pytest.raises(HostError, match="opens no session") as caught:

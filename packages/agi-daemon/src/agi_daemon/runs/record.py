@@ -77,10 +77,6 @@ class RunRecord:
         """The hosts on which something may live on when the daemon settles the run by itself."""
         return self.met_hosts or ((self.runner_host,) if self.epoch else ())
 
-    def python_on(self, host: str) -> str:
-        """The interpreter of the run's build on one of its hosts."""
-        return f"{self.builds[host]}/bin/python"
-
     def moved(self, state: RunState) -> RunRecord:
         """The record in another state."""
         return evolve(self, run=evolve(self.run, state=state))

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
-from agi_daemon.runs.run_directory import place_of
+from agi_daemon.runs.run_directory import place_of, python_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import OutOfTimeError, RefusedError, error_from
 from agi_env.runtime.causes import EndCause
@@ -54,7 +54,7 @@ class Post:
     @property
     def command(self) -> list[str]:
         """What joins or starts the worker there."""
-        python = self.record.python_on(self.transport.host)
+        python = python_of(self.transport, self.record)
         place = str(place_of(self.transport, self.record.run.id))
         module = "agi_env.runtime.worker_attach"
         return [python, "-m", module, place, "--slot", str(self.slot)]
@@ -106,6 +106,15 @@ class SlotWorker:
         self.holds = self.holds and scheduler == self._scheduler
         self._scheduler = scheduler
         await self._tell()
+
+    @property
+    def was_unneeded(self) -> bool:
+        """Whether no runner was named to the worker that is here, or was last."""
+        return self._told is None
+
+    def forget_runner(self) -> None:
+        """There is another runner, and it is not known yet where."""
+        self._scheduler, self.holds = None, False
 
     async def has_joined(self) -> None:
         """It has its slot."""

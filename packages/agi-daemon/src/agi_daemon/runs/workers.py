@@ -16,7 +16,7 @@ from agi_daemon.runs.exit_cause import unheard_cause
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_daemon.runs.slot_worker import Post, SlotWorker
 from agi_daemon.transport.host_transport import HostTransport
-from agi_env.errors import AgiError
+from agi_env.errors import AgiError, OutOfTimeError
 from agi_env.runtime.causes import EndCause, EndKind
 from agi_env.runtime.cluster_keys import ClusterKeys
 
@@ -107,6 +107,9 @@ class Workers:
             match record:
                 case {"kind": "scheduler_started", "address": str(address), "epoch": int(epoch)}:
                     await self._meet(SchedulerPlace(address=address, epoch=epoch))
+                case {"kind": "runner_started"}:
+                    for worker in self._workers.values():
+                        worker.forget_runner()
                 case {"kind": "slot_joined", "slot": int(slot)}:
                     await self._workers[slot].has_joined()
                 case {"kind": "slot_lost", "slot": int(slot)}:
@@ -129,6 +132,10 @@ class Workers:
             unheard = cause.kind is EndKind.HOST_UNREACHABLE
             if self._is_over(slot) or cause.kind is EndKind.STOPPED:
                 return
+            if worker.was_unneeded and cause.exit_code == OutOfTimeError.exit_code:
+                # The runner takes long until it listens, which is no worker's fault.
+                await asyncio.sleep(FIRST_PAUSE_S)
+                continue
             await self._tell(slot, cause, first=not patience.unreached)
             self._starts[slot] += not unheard
             pause = patience.pause(self._starts[slot], cause, holds=worker.holds)

@@ -131,6 +131,15 @@ class SshFailure:
             metadata=self._facts(noise=_text(said)),
         )
 
+    def no_room(self, sessions: int) -> HostError:
+        """All sessions that may be had are in use, and none of them ends."""
+        return HostError(
+            f"all {sessions} sessions that its SSH server allows are in use",
+            where=self._host,
+            remedy="Raise MaxSessions in the sshd_config of that host, or use fewer slots there",
+            metadata=self._facts(),
+        )
+
     def no_session(self, error: Exception) -> HostError:
         """The server lets the user in and allows no command."""
         return HostError(

@@ -231,25 +231,33 @@ class SshPool:
         """A connection with room for one more command.
 
         Raises:
-            HostError: None can be made.
+            HostError: None can be made, or all that may be are full for too long.
         """
+        patience_ends = asyncio.get_running_loop().time() + self._ssh.room_s
         while True:
             self._links = [link for link in self._links if link.is_open]
             for link in self._links:
                 if link.has_room:
                     return link
-            if self._links and await self._some_room():
+            if self._links and await self._some_room(patience_ends):
                 continue
             await self._dial()
 
-    async def _some_room(self) -> bool:
-        """A command of the connections that there are ended soon, or no more may be made."""
+    async def _some_room(self, patience_ends: float) -> bool:
+        """Whether a command of the connections that there are has ended; else one more may be made.
+
+        Raises:
+            HostError: No more may be made, and none has ended until then.
+        """
         self._room.clear()
         full = len(self._links) >= self._ssh.links
+        soon = asyncio.get_running_loop().time() + _PATIENCE_S
         try:
-            async with asyncio.timeout(None if full else _PATIENCE_S):
+            async with asyncio.timeout_at(patience_ends if full else soon):
                 return await self._room.wait()
         except TimeoutError:
+            if full:
+                raise self.failure.no_room(sum(link.room for link in self._links)) from None
             return False
 
     async def _dial(self) -> None:

@@ -24,6 +24,7 @@ class SshSettings:
         sessions: How many commands share a connection. Of the 10 that sshd allows (MaxSessions)
             one is left for killing; a server that allows fewer is found out.
         links: How many connections to one host there may be at once.
+        room_s: How long a command may wait for another to end, where all of them are full.
     """
 
     config: Path = Path("~/.ssh/config")
@@ -36,3 +37,4 @@ class SshSettings:
     idle_s: float = 1800.0
     sessions: int = 9
     links: int = 16
+    room_s: float = 30.0
