@@ -205,9 +205,9 @@ class RunDriver:
             _log.warning("trouble after the end", run=self._record.run.id, reason=str(error))
         if not self._record.run.state.settled:
             await self._after_a_loss(line)
-        elif workers is not None:
+        elif workers is not None or not (line and line.gone):
             unseen = () if line and line.gone else (self._record.runner_host,)
-            left = {*workers.left, *unseen}
+            left = {*(workers.left if workers else ()), *unseen}
             self._record = await self._parts.clearing.conclude(self._record.run.id, left)
 
     async def _next_epoch(self) -> tuple[HostTransport, JournalCopy, ClusterKeys | None]:
