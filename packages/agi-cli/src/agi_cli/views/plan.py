@@ -51,7 +51,7 @@ def what_if_view(now: Plan, then: Plan) -> RenderableType:
 
 def plan_table(plans: Listing[Plan]) -> RenderableType:
     """The plans, newest first."""
-    columns = ("plan", "app", "mode", "partitions", "slots", "predicted finish", "made")
+    columns = ("plan", "app", "mode", "partitions", "slots", "finish", "made")
     rows = [
         (
             plan.name,
@@ -64,7 +64,13 @@ def plan_table(plans: Listing[Plan]) -> RenderableType:
         )
         for plan in plans.items
     ]
-    table = grid(columns, rows, right=("mode", "partitions", "slots", "predicted finish"))
+    table = grid(
+        columns,
+        rows,
+        right=("mode", "partitions", "slots", "finish"),
+        moments=("made",),
+        may_go=("app", "mode", "slots", "made", "partitions"),
+    )
     return listed(table, "no plans yet: `agi distribute APP` makes one", more=plans.more)
 
 
@@ -82,7 +88,13 @@ def planned_table(partitions: Listing[PlannedPartition]) -> RenderableType:
         )
         for p in partitions.items
     ]
-    table = grid(columns, rows, right=("weight", "slot"))
+    table = grid(
+        columns,
+        rows,
+        right=("weight", "slot"),
+        prose=("label",),
+        may_go=("label", "host", "weight"),
+    )
     return listed(table, "no partitions", more=partitions.more)
 
 

@@ -75,7 +75,7 @@ def _slots(run: Run, plan: Plan, rate: float, ends: dict[int, float]) -> Rendera
         for slot in plan.slots[:SLOTS]
     ]
     columns = ("slot", "planned", "ran", "predicted", "actual", "")
-    table = grid(columns, rows, right=columns[1:])
+    table = grid(columns, rows, right=columns[1:], may_go=("planned", ""))
     if len(plan.slots) <= SLOTS:
         return table
     return Group(table, Text(f"... and {counted(len(plan.slots) - SLOTS, 'slot')} more"))
@@ -106,6 +106,10 @@ def _moved(partitions: Sequence[RunPartition], plan: Plan) -> Iterator[Renderabl
         (one_line(each.label, 60), names.get(each.slot, str(each.slot)), each.moved_because)
         for each in elsewhere[:MOVED]
     ]
-    yield grid((f"ran elsewhere: {len(elsewhere)}", "slot", "why"), rows)
+    yield grid(
+        (f"ran elsewhere: {len(elsewhere)}", "slot", "why"),
+        rows,
+        prose=(f"ran elsewhere: {len(elsewhere)}", "why"),
+    )
     if len(elsewhere) > MOVED:
         yield Text(f"... and {len(elsewhere) - MOVED:,} more")

@@ -44,7 +44,14 @@ def _runs(runs: Sequence[PrunedRun]) -> Iterator[RenderableType]:
         for run in runs
     ]
     if rows:
-        yield grid(("run", "app", "settled", "size", "note"), rows, right=("size",))
+        yield grid(
+            ("run", "app", "settled", "size", "note"),
+            rows,
+            right=("size",),
+            prose=("note",),
+            moments=("settled",),
+            may_go=("app", "settled"),
+        )
 
 
 def _pipelines(runs: Sequence[PrunedPipelineRun]) -> Iterator[RenderableType]:

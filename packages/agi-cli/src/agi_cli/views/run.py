@@ -7,7 +7,7 @@ from rich.text import Text
 
 from agi_cli.listing import Listing
 from agi_cli.views.data import data_view
-from agi_cli.views.grid import STATE_STYLES, facts, grid, listed, state
+from agi_cli.views.grid import STATE_STYLES, Cell, facts, grid, listed, path, state
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunSlot
 from agi_cluster.text import bar, duration, moment, number, one_line
 
@@ -31,7 +31,7 @@ def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType
 
 def run_table(runs: Listing[Run]) -> RenderableType:
     """The runs, newest first."""
-    columns = ("run", "app", "mode", "state", "partitions", "accepted", "took", "waits for")
+    columns = ("run", "app", "mode", "state", "done", "accepted", "took", "waits for")
     rows = [
         (
             run.id,
@@ -45,7 +45,14 @@ def run_table(runs: Listing[Run]) -> RenderableType:
         )
         for run in runs.items
     ]
-    table = grid(columns, rows, right=("mode", "partitions", "took"))
+    table = grid(
+        columns,
+        rows,
+        right=("mode", "done", "took"),
+        prose=("waits for",),
+        moments=("accepted",),
+        may_go=("app", "mode", "took", "accepted", "done"),
+    )
     return listed(table, "no runs yet: `agi run APP` starts one", more=runs.more)
 
 
@@ -65,7 +72,13 @@ def partition_table(partitions: Listing[RunPartition]) -> RenderableType:
         )
         for p in partitions.items
     ]
-    table = grid(columns, rows, right=("slot", "attempts", "weight", "seconds", "cpu"))
+    table = grid(
+        columns,
+        rows,
+        right=("slot", "attempts", "weight", "seconds", "cpu"),
+        prose=("label",),
+        may_go=("weight", "cpu", "attempts", "label", "slot", "seconds"),
+    )
     return listed(table, "no partitions yet", more=partitions.more)
 
 
@@ -86,8 +99,8 @@ def _facts(run: Run) -> RenderableType:
             ("plan", run.plan),
             ("installed", run.installed),
             ("started", f"{run.epoch} times" if run.epoch > 1 else ""),
-            ("results", run.paths.published),
-            ("kept", run.paths.kept),
+            ("results", path(run.paths.published)),
+            ("kept", path(run.paths.kept)),
             ("error", Text(str(run.error) if run.error else "", style="red")),
             ("runner", Text(run.runner_lost.message if run.runner_lost else "", style="yellow")),
             ("not cleared", Text(", ".join(run.uncleared_hosts), style="yellow")),
@@ -106,7 +119,10 @@ def _losses(run: Run) -> list[RenderableType]:
         for s in lost[:SLOTS]
         if s.lost
     ]
-    return [Text(), grid(("lost slot", "host", "cause", ""), rows, right=("lost slot",))]
+    return [
+        Text(),
+        grid(("lost slot", "host", "cause", ""), rows, right=("lost slot",), prose=("",)),
+    ]
 
 
 def _counts(run: Run) -> str:
@@ -121,13 +137,18 @@ def _slots(run: Run) -> RenderableType:
     most = max(slot.busy_seconds for slot in run.slots)
     rows = [_slot_row(slot, most) for slot in run.slots[:SLOTS]]
     columns = ("slot", "host", "cores", "partitions", "busy", "cpu", "")
-    table = grid(columns, rows, right=("slot", "cores", "partitions", "busy", "cpu"))
+    table = grid(
+        columns,
+        rows,
+        right=("slot", "cores", "partitions", "busy", "cpu"),
+        may_go=("", "cores", "cpu"),
+    )
     if len(run.slots) > SLOTS:
         return Group(table, Text(f"... and {len(run.slots) - SLOTS} more slots"))
     return table
 
 
-def _slot_row(slot: RunSlot, most: float) -> tuple[RenderableType, ...]:
+def _slot_row(slot: RunSlot, most: float) -> tuple[Cell, ...]:
     return (
         str(slot.index),
         slot.host,
@@ -148,7 +169,12 @@ def _slowest(partitions: tuple[RunPartition, ...]) -> RenderableType | None:
         (one_line(p.label, 60), str(p.slot), duration(p.seconds), duration(p.cpu_seconds))
         for p in slowest
     ]
-    return grid(("slowest partitions", "slot", "took", "cpu"), rows, right=("slot", "took", "cpu"))
+    return grid(
+        ("slowest partitions", "slot", "took", "cpu"),
+        rows,
+        right=("slot", "took", "cpu"),
+        prose=("slowest partitions",),
+    )
 
 
 def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
@@ -166,7 +192,13 @@ def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
         for p in failed[:FAILED]
     ]
     columns = ("failed partitions", "slot", "attempts", "cause", "why")
-    table = grid(columns, rows, right=("slot", "attempts"))
+    table = grid(
+        columns,
+        rows,
+        right=("slot", "attempts"),
+        prose=("failed partitions", "why"),
+        may_go=("attempts", "slot"),
+    )
     parts: list[RenderableType] = [Text(), table]
     if len(failed) > FAILED:
         parts.append(Text(f"... and {len(failed) - FAILED:,} more failed partitions"))
