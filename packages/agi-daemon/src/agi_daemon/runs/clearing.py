@@ -18,7 +18,7 @@ from agi_daemon.events import Events, Fact
 from agi_daemon.log import get_log
 from agi_daemon.runs import run_store
 from agi_daemon.runs.record import RunRecord
-from agi_daemon.runs.run_directory import place_of
+from agi_daemon.runs.run_directory import place_of, python_of
 from agi_daemon.store.store import Store
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.errors import AgiError, HostNotFoundError, RefusedError
@@ -123,7 +123,7 @@ async def _end_there(transport: HostTransport, record: RunRecord) -> None:
     Raises:
         AgiError: The host does not answer, or something went wrong there.
     """
-    argv = [record.python_on(transport.host), "-m", "agi_env.runtime.clear_run"]
+    argv = [python_of(transport, record), "-m", "agi_env.runtime.clear_run"]
     argv += [str(place_of(transport, record.run.id))]
     ended = await transport.run(argv, deadline_s=DEADLINE_S)
     if ended.returncode != 0:

@@ -35,6 +35,16 @@ def place_of(transport: HostTransport, run_id: str) -> PurePosixPath:
     return transport.root / "runs" / run_id
 
 
+def python_of(transport: HostTransport, record: RunRecord) -> str:
+    """The interpreter of the run's build on one of its hosts.
+
+    Of what the record says only the build's name counts: it may have been told by another host,
+    and nothing outside our own builds is to be executed for that.
+    """
+    name = PurePosixPath(record.builds[transport.host]).name
+    return str(transport.root / "builds" / name / "bin" / "python")
+
+
 async def write(
     transport: HostTransport, record: RunRecord, content: PlanContent, cluster: ClusterSettings
 ) -> None:
@@ -111,7 +121,7 @@ async def _log_pieces(
     file: str,
     over: asyncio.Event | None,
 ) -> AsyncIterator[tuple[str, str]]:
-    argv = [record.python_on(transport.host), "-m", "agi_env.runtime.logs", *options]
+    argv = [python_of(transport, record), "-m", "agi_env.runtime.logs", *options]
     argv += [str(place_of(transport, record.run.id)), *([file] if file else [])]
     try:
         async with await transport.open_channel(argv) as channel, _telling(channel, over):
