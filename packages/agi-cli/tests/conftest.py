@@ -328,6 +328,7 @@ class FakeClient:
             unchanged=True,
         )
         self.run_partitions = PARTITIONS
+        self.log = [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]
         self.error: BaseException | None = None
         self.diagnosis: Diagnosis | None = None
 
@@ -501,7 +502,7 @@ class FakeClient:
         self, name: str, *, file: str = "", follow: bool = False
     ) -> Iterator[tuple[str, str]]:
         self._ask(("read_run_log", name, file, follow))
-        yield from [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]
+        yield from (piece for piece in self.log if file in {"", piece[0]})
 
     def render_snippet(
         self, app: str, kind: SnippetKind, *, plan: str = "", notebook: bool = False

@@ -49,8 +49,8 @@ def what_if_view(now: Plan, then: Plan) -> RenderableType:
     )
 
 
-def plan_table(plans: Listing[Plan]) -> RenderableType:
-    """The plans, newest first."""
+def plan_table(plans: Listing[Plan], *, filtered: bool = False) -> RenderableType:
+    """The plans, newest first; of all, or of those that were asked for."""
     columns = ("plan", "app", "mode", "partitions", "slots", "finish", "made")
     rows = [
         (
@@ -71,7 +71,8 @@ def plan_table(plans: Listing[Plan]) -> RenderableType:
         moments=("made",),
         may_go=("app", "mode", "slots", "made", "partitions"),
     )
-    return listed(table, "no plans yet: `agi distribute APP` makes one", more=plans.more)
+    empty = "no plan matches" if filtered else "no plans: `agi distribute APP` makes one"
+    return listed(table, empty, more=plans.more)
 
 
 def planned_table(partitions: Listing[PlannedPartition]) -> RenderableType:

@@ -29,8 +29,8 @@ def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType
     return Group(*parts)
 
 
-def run_table(runs: Listing[Run]) -> RenderableType:
-    """The runs, newest first."""
+def run_table(runs: Listing[Run], *, filtered: bool = False) -> RenderableType:
+    """The runs, newest first; of all, or of those that were asked for."""
     columns = ("run", "app", "mode", "state", "done", "accepted", "took", "waits for")
     rows = [
         (
@@ -53,11 +53,12 @@ def run_table(runs: Listing[Run]) -> RenderableType:
         moments=("accepted",),
         may_go=("app", "mode", "took", "accepted", "done"),
     )
-    return listed(table, "no runs yet: `agi run APP` starts one", more=runs.more)
+    empty = "no run matches" if filtered else "no runs: `agi run APP` starts one"
+    return listed(table, empty, more=runs.more)
 
 
-def partition_table(partitions: Listing[RunPartition]) -> RenderableType:
-    """The partitions of a run."""
+def partition_table(partitions: Listing[RunPartition], *, settled: bool = False) -> RenderableType:
+    """The partitions of a run; there are none before it is planned."""
     columns = ("partition", "label", "state", "slot", "attempts", "weight", "seconds", "cpu")
     rows = [
         (
@@ -79,7 +80,8 @@ def partition_table(partitions: Listing[RunPartition]) -> RenderableType:
         prose=("label",),
         may_go=("weight", "cpu", "attempts", "label", "slot", "seconds"),
     )
-    return listed(table, "no partitions yet", more=partitions.more)
+    empty = "it ended without any partitions" if settled else "no partitions yet"
+    return listed(table, empty, more=partitions.more)
 
 
 def _headline(run: Run) -> Text:
