@@ -14,6 +14,8 @@ INDENT = 2
 """Cells before the tiers of a row below its first."""
 COMFORTABLE, TIGHT = 24, 12
 """Cells in which words read well, and those in which they can be read at all."""
+LONG = 48
+"""Cells of the longest word for which prose has room: ids are shorter, and paths often longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,15 @@ def _tiers(columns: Tier, width: int) -> Iterator[Tier]:
     first, room = 0, width
     for end in range(1, len(columns) + 1):
         if end == len(columns) or not _side_by_side(columns[first : end + 1], room, COMFORTABLE):
-            yield _side_by_side(columns[first:end], room, COMFORTABLE) or _alone(columns[first])
+            yield _side_by_side(columns[first:end], room, COMFORTABLE) or _alone(
+                columns[first], room
+            )
             first, room = end, width - INDENT
 
 
-def _alone(column: Column) -> Tier:
-    return (_wide(column, min(column.natural, COMFORTABLE) if column.prose else column.natural),)
+def _alone(column: Column, room: int) -> Tier:
+    """A column that is wider than a line."""
+    return (_wide(column, max(room, TIGHT) if column.prose else column.natural),)
 
 
 def _side_by_side(columns: Tier, width: int, least: int) -> Tier:
@@ -149,7 +154,7 @@ def _least(column: Column, least: int, *, last: bool) -> int:
     """The cells without which a column is not shown; a long word of the last may stand out."""
     if not column.prose:
         return column.natural
-    stands_out = last and column.longest_word > COMFORTABLE
+    stands_out = last and column.longest_word > LONG
     words = cell_len(column.head) if stands_out else column.longest_word
     return min(column.natural, max(least, words))
 

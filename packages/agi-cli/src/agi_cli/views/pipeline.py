@@ -78,7 +78,7 @@ def history_table(runs: Listing[PipelineRun]) -> RenderableType:
         rows,
         right=("steps", "took"),
         moments=("accepted",),
-        may_go=("module", "took", "follows", "accepted", "steps"),
+        may_go=("module", "follows", "took", "accepted", "steps"),
     )
     empty = "no executions yet: `agi pipeline run` starts one"
     return listed(table, empty, more=runs.more)

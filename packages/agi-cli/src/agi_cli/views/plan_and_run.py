@@ -26,7 +26,7 @@ def plan_and_run(run: Run, plan: Plan, partitions: Sequence[RunPartition]) -> Re
     whole = len(_executed(partitions)) == plan.partition_count
     parts: list[RenderableType] = [
         Text(),
-        Text(f"{plan.name}, digest {plan.digest[:12]}", style="bold"),
+        Text(f"{plan.name}  digest {plan.digest[:12]}", style="bold"),
         Text(_verdict(run, plan, partitions)),
     ]
     if rate:

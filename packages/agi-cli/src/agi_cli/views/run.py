@@ -41,7 +41,7 @@ def run_table(runs: Listing[Run], *, filtered: bool = False) -> RenderableType:
             f"{run.progress.succeeded}/{run.progress.total}",
             moment(run.create_time),
             _span(run),
-            one_line(run.waiting_for, 60),
+            one_line(run.waiting_for),
         )
         for run in runs.items
     ]
