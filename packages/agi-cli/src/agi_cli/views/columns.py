@@ -51,8 +51,9 @@ class Column:
 
     @property
     def longest_word(self) -> int:
-        """Cells that its longest word takes."""
-        words = (word for cell in self.cells for word in cell.plain.split())
+        """Cells that its longest word takes, but for paths and the like."""
+        cells = (cell for cell in self.cells if not cell.no_wrap)
+        words = (word for cell in cells for word in cell.plain.split())
         return max(cell_len(self.head), *map(cell_len, words), 0)
 
     def brief(self) -> Column:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
 from agi_cli.listing import Listing
 from agi_cli.views.grid import STATE_STYLES, Cell, facts, grid, listed, path, state
+from agi_cli.views.headed_tree import HeadedTree
 from agi_cluster.model.pipeline import Pipeline, PipelineStep, StepState
 from agi_cluster.model.pipeline_run import PipelineRun, StepExecution
 from agi_cluster.pipeline_comparison import Difference
@@ -21,7 +21,7 @@ _TAIL_LINES = 20
 def pipeline_tree(pipeline: Pipeline) -> RenderableType:
     """The steps in their order, each with its state and what has changed since."""
     words = "one after another" if pipeline.serial else "by their dependencies"
-    tree = Tree(Text(f"{pipeline.module}  {pipeline.file}  {words}", style="bold"))
+    tree = HeadedTree(f"{pipeline.module}  {pipeline.file}  {words}")
     for step in pipeline.steps:
         branch = tree.add(_step_line(step))
         for line in _step_facts(step):
