@@ -25,12 +25,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
+from agi_env.foreign_text import printable
+
 DOMAIN = "agi.v1"
 """The ``domain`` of every ``google.rpc.ErrorInfo`` that the daemon sends."""
 
 
 class AgiError(Exception):
     """An error that a person can act on: one line that says what, where and what to do.
+
+    The line is printable, also where it quotes a host: see `agi_env.foreign_text`. The metadata
+    stays as it is.
 
     Args:
         what: What is wrong, without a full stop.
@@ -52,9 +57,9 @@ class AgiError(Exception):
         remedy: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        self.what = " ".join(what.split())
-        self.where = where
-        self.remedy = " ".join((remedy or self.advice).split()).rstrip(".")
+        self.what = _line(what)
+        self.where = printable(where)
+        self.remedy = _line(remedy or self.advice).rstrip(".")
         self.metadata = dict(metadata or {})
         super().__init__(str(self))
 
@@ -738,6 +743,10 @@ class PythonMissingError(HostError):
 
 class InternalError(AgiError):
     """A defect of ours; the log has the trace."""
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())
 
 
 def _walk(root: type[AgiError]) -> Iterator[type[AgiError]]:

@@ -126,7 +126,7 @@ def logs(
         files = ((each, texts) for each, texts in groupby(pieces, key=lambda piece: piece[0]))
         if output is Format.JSON:
             whole = [{"file": each, "text": "".join(t for _, t in texts)} for each, texts in files]
-            session.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+            session.write_json(json.dumps(whole, ensure_ascii=False, indent=2))
             return
         for each, texts in files:
             if not file:

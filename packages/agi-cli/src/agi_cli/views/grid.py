@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from agi_cli.views.columns import GAP, INDENT, Column, Tier, fitted
+from agi_env.foreign_text import printable_lines
 
 Cell = str | Text
 
@@ -90,18 +91,22 @@ def grid(
     """
     table = [tuple(map(_cell, row)) for row in rows]
     cells = zip(*table, strict=True) if table else ((),) * len(columns)
-    return Grid(
-        [
-            Column(name, each, right=name in right, prose=name in prose, moment=name in moments)
-            for name, each in zip(columns, cells, strict=True)
-        ],
-        may_go,
-    )
+    made = [
+        Column(
+            printable_lines(head),
+            each,
+            right=head in right,
+            prose=head in prose,
+            moment=head in moments,
+        )
+        for head, each in zip(columns, cells, strict=True)
+    ]
+    return Grid(made, may_go)
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> Facts:
     """Names and values below each other; pairs without a value are left out."""
-    rows = [(Text(name, style="bold"), _cell(value)) for name, value in pairs if value]
+    rows = [(_cell(Text(name, style="bold")), _cell(value)) for name, value in pairs if value]
     names, values = zip(*rows, strict=True) if rows else ((), ())
     return Facts(Column("", names), Column("", values, prose=True))
 
@@ -124,7 +129,13 @@ def listed(table: Grid, empty: str, *, more: bool) -> RenderableType:
 
 
 def _cell(value: Cell) -> Text:
-    return value if isinstance(value, Text) else Text(value)
+    """A text as it will be shown, since the width of its column is measured by it."""
+    if isinstance(value, str):
+        return Text(printable_lines(value))
+    if not value.plain.isprintable():
+        value = value.copy()
+        value.plain = printable_lines(value.plain)
+    return value
 
 
 def _room(console: Console, options: ConsoleOptions) -> int | None:

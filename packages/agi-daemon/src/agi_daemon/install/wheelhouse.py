@@ -22,11 +22,12 @@ from agi_daemon.install.wheel_store import Wheel, WheelStore
 from agi_daemon.transport.child_process import run_child
 from agi_env.atomic_file import write_atomically
 from agi_env.errors import HostCommandTimeoutError, WheelsFailedError
+from agi_env.module_command import module_command
 from agi_env.paths import private_directory
 
 _DEADLINE_S = 1800.0
 _IDLE_S = 600.0  # a source distribution may compile in silence
-_PIP = (sys.executable, "-m", "pip")
+_PIP = module_command(sys.executable, "pip")
 _QUIET = ("--no-deps", "--require-hashes", "--no-input", "--disable-pip-version-check")
 
 
