@@ -28,7 +28,12 @@ from agi_cli.views.host import host_table
 from agi_cli.views.installation import installation_report
 from agi_cli.views.load_chart import load_chart
 from agi_cli.views.modes import modes_view
-from agi_cli.views.pipeline import comparison_table, history_table, pipeline_run_report
+from agi_cli.views.pipeline import (
+    comparison_table,
+    history_table,
+    pipeline_run_report,
+    pipeline_tree,
+)
 from agi_cli.views.plan import plan_table, planned_table
 from agi_cli.views.plan_and_run import plan_and_run
 from agi_cli.views.plan_changes import revision_table
@@ -288,9 +293,20 @@ run
     )
 
 
+def test_an_empty_list_of_benchmarks():
+    none = Listing(Benchmark, ())
+    assert in_pipe(benchmark_table(none)) == "no benchmarks\n"
+    assert in_pipe(benchmark_table(none, filtered=True)) == "no benchmark matches\n"
+
+
 def test_paths_are_in_one_piece(terminal, on_terminal):
     app = attrs.evolve(terminal.client.get_app("a"), path=PATH)
     assert PATH in on_terminal(app_facts(app), 40)
+    pipeline = attrs.evolve(terminal.client.get_pipeline("f"), file=PATH)
+    assert on_terminal(pipeline_tree(pipeline), 40).splitlines()[:2] == [
+        f"weather  {PATH}  by their dependencies",
+        "├── 1. train  Train  agi.run  STALE",
+    ]
     drawn = on_terminal(facts([("why", WORDS), ("kept", path(PATH)), ("none", "")]), 40)
     assert drawn == (
         "why   2 cores of worker-12.example.org,\n"

@@ -35,8 +35,8 @@ def benchmark_view(benchmark: Benchmark) -> RenderableType:
     return Group(head, table, *_advice(benchmark))
 
 
-def benchmark_table(benchmarks: Listing[Benchmark]) -> RenderableType:
-    """The benchmarks in a list."""
+def benchmark_table(benchmarks: Listing[Benchmark], *, filtered: bool = False) -> RenderableType:
+    """The benchmarks; all of them, or those that were asked for."""
     rows = [
         (
             each.id,
@@ -53,7 +53,8 @@ def benchmark_table(benchmarks: Listing[Benchmark]) -> RenderableType:
         prose=("modes",),
         may_go=("app", "modes"),
     )
-    return listed(table, "no benchmarks", more=benchmarks.more)
+    empty = "no benchmark matches" if filtered else "no benchmarks"
+    return listed(table, empty, more=benchmarks.more)
 
 
 def _row(row: BenchmarkRow, longest: float) -> tuple[Cell, ...]:
