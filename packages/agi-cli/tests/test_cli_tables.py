@@ -321,6 +321,20 @@ def test_wide_letters_count_as_wide(on_terminal):
     assert drawn == "a     b\n漢字  x\nb     y\n"
 
 
+def test_long_heads_above_short_numbers_take_several_lines(on_terminal):
+    rows = [{"carrier": "9E", "mean_arr_delay": 7.38, "on_time_share": 0.697}]
+    assert (
+        on_terminal(data_view(rows), 30)
+        == """\
+         mean_    on_
+          arr_  time_
+carrier  delay  share
+9E       7.380  0.697
+"""
+    )
+    assert on_terminal(data_view(rows), 40).startswith("carrier  mean_arr_delay  on_time_share")
+
+
 def test_columns_share_what_the_others_leave():
     def column(head: str, text: str, **how: bool) -> Column:
         return Column(head, (Text(text),), **how)

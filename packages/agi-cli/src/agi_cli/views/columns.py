@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ INDENT = 2
 """Cells before the tiers of a row below its first."""
 COMFORTABLE, TIGHT = 24, 12
 """Cells in which words read well, and those in which they can be read at all."""
+_PIECES = re.compile(r"[^ _]*[ _]*")
+"""A head may be broken behind blanks and underscores."""
 LONG = 48
 """Cells of the longest word for which prose has room: ids are shorter, and paths often longer."""
 
@@ -23,7 +26,7 @@ class Column:
     """What is below one head.
 
     Attributes:
-        head: Its name.
+        head: Its name, which may have several lines.
         cells: Its texts from top to bottom.
         right: They end at one place rather than begin there, as numbers do.
         prose: They are words, which may be put below each other.
@@ -47,14 +50,19 @@ class Column:
     def natural(self) -> int:
         """Cells in which every text has its lines as they are."""
         lines = (line for cell in self.cells for line in cell.plain.split("\n"))
-        return max(cell_len(self.head), *map(cell_len, lines), 0)
+        return max(self.head_width, *map(cell_len, lines), 0)
+
+    @property
+    def head_width(self) -> int:
+        """Cells that the head takes."""
+        return max(map(cell_len, self.head.split("\n")))
 
     @property
     def longest_word(self) -> int:
         """Cells that its longest word takes, but for paths and the like."""
         cells = (cell for cell in self.cells if not cell.no_wrap)
         words = (word for cell in cells for word in cell.plain.split())
-        return max(cell_len(self.head), *map(cell_len, words), 0)
+        return max(self.head_width, *map(cell_len, words), 0)
 
     def brief(self) -> Column:
         """The same without the seconds of its dates."""
@@ -62,6 +70,17 @@ class Column:
             return self
         cells = (cell[: -len(":00")] if cell else cell for cell in self.cells)
         return replace(self, cells=tuple(cells))
+
+    def high(self) -> Column:
+        """The same with its head on as many lines as make the column narrower."""
+        pieces = _PIECES.findall(self.head)
+        room = max(replace(self, head="").natural, *(cell_len(each.rstrip()) for each in pieces))
+        lines = [""]
+        for piece in pieces:
+            if cell_len((lines[-1] + piece).rstrip()) > room:
+                lines.append("")
+            lines[-1] += piece
+        return replace(self, head="\n".join(line.rstrip() for line in lines))
 
 
 Tier = tuple[Column, ...]
@@ -80,11 +99,12 @@ def fitted(
     1. columns without any text go;
     2. dates lose their seconds;
     3. the columns that ``may_go`` go, one after another;
-    4. prose becomes as narrow as can be read;
-    5. the columns are put into tiers: a row has several lines, those after its first indented; in
+    4. heads are put on several lines;
+    5. prose becomes as narrow as can be read;
+    6. the columns are put into tiers: a row has several lines, those after its first indented; in
        the room of these, what had to go comes back.
 
-    Prose has `COMFORTABLE` cells, or what it needs, but for the fourth step, and shares what the
+    Prose has `COMFORTABLE` cells, or what it needs, but for the fifth step, and shares what the
     others leave. A single text that is longer than a line is for the terminal to wrap.
 
     Args:
@@ -116,6 +136,8 @@ def _steps(columns: Tier, may_go: Sequence[str]) -> Iterator[tuple[Tier, int]]:
     for head in may_go:
         columns = tuple(column for column in columns if column.head != head)
         yield columns, COMFORTABLE
+    columns = tuple(column.high() for column in columns)
+    yield columns, COMFORTABLE
     yield columns, TIGHT
 
 
@@ -156,7 +178,7 @@ def _least(column: Column, least: int, *, last: bool) -> int:
     if not column.prose:
         return column.natural
     stands_out = last and column.longest_word > LONG
-    words = cell_len(column.head) if stands_out else column.longest_word
+    words = column.head_width if stands_out else column.longest_word
     return min(column.natural, max(least, words))
 
 

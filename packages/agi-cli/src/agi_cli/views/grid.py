@@ -48,9 +48,7 @@ class Grid:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         tiers = fitted(self._columns, _room(console, options), self._may_go)
         for place, tier in enumerate(tiers):
-            heads = _line([Text(column.head, style="bold") for column in tier], tier, place)
-            if place == 0 or heads:
-                yield heads
+            yield from _heads(tier, place)
         for row in range(self.row_count):
             for place, tier in enumerate(tiers):
                 yield from _lines(row, tier, place, console)
@@ -141,6 +139,15 @@ def _cell(value: Cell) -> Text:
 def _room(console: Console, options: ConsoleOptions) -> int | None:
     """Cells of a line; None where nobody looks at it, and it may be as long as it needs to be."""
     return options.max_width if console.is_terminal else None
+
+
+def _heads(tier: Tier, place: int) -> Iterator[Text]:
+    """The heads of a tier, the last line of each above its cells; no line for none at all."""
+    heads = [column.head.split("\n") for column in tier]
+    height = max(map(len, heads))
+    for cells in zip(*([""] * (height - len(head)) + head for head in heads), strict=True):
+        if place == 0 or any(cells):
+            yield _line([Text(cell, style="bold") for cell in cells], tier, place)
 
 
 def _lines(row: int, tier: Tier, place: int, console: Console) -> Iterator[Text]:
