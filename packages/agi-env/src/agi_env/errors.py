@@ -523,7 +523,7 @@ class AppImportError(AppError):
     """The app's module could not be imported."""
 
     code = "APP_IMPORT_FAILED"
-    advice = "Mend the import, or declare the missing package in the app's pyproject.toml"
+    advice = "Mend what the module does when it is imported"
 
 
 class WorkMissingError(AppError):

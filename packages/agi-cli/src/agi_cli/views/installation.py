@@ -16,7 +16,7 @@ _COLUMNS = ("host", "state", "build", "shipped", "seconds", "")
 def installation_report(installation: Installation) -> RenderableType:
     """A settled installation: what was done where."""
     table = grid(_COLUMNS, map(_row, installation.hosts), right=("seconds",))
-    return Group(Text(_headline(installation)), table)
+    return Group(Text(_headline(installation)), table, *_tracebacks(installation))
 
 
 def install_progress(tracker: InstallTracker) -> RenderableType:
@@ -37,6 +37,14 @@ def installation_preview(installation: Installation) -> RenderableType:
             ("enabling", installation.modes_enabled.words),
         ]
     )
+
+
+def _tracebacks(installation: Installation) -> list[RenderableType]:
+    """What the app raised when it was imported; on every host it is the same."""
+    errors = [installation.error, *(host.error for host in installation.hosts)]
+    found = [error.metadata["traceback"] for error in errors if error and "traceback" in error.metadata]
+    lines = found[0].rstrip().splitlines() if found else []
+    return [Text("\n".join(f"  {line}" for line in lines), style="dim")] if lines else []
 
 
 def _headline(installation: Installation) -> str:

@@ -22,10 +22,9 @@ def app_traceback(error: BaseException) -> str:
     summary = traceback.TracebackException(
         type(error), error, _first_of_app(error.__traceback__), compact=True
     )
-    if not summary.stack:
-        return "".join(summary.format_exception_only())
+    told = summary.format() if summary.stack else summary.format_exception_only()
     # Paths as in the app's src folder: where a build lies is no affair of the app's author.
-    return "".join(summary.format()).replace(f'File "{_INSTALLED}/', 'File "')[-MAX_CHARS:]
+    return "".join(told).replace(f'File "{_INSTALLED}/', 'File "')[-MAX_CHARS:]
 
 
 def _first_of_app(frames: TracebackType | None) -> TracebackType | None:

@@ -26,7 +26,7 @@ from agi_env.errors import (
     RequestInvalidError,
 )
 from agi_env.runtime import bounded_child, build_lock
-from agi_env.runtime.app_class import AppClassError, describe, manager_class
+from agi_env.runtime.app_class import AppClassError, describe, import_remedy, manager_class
 from agi_env.runtime.app_context import AppContext
 from agi_env.runtime.app_traceback import app_traceback
 from agi_env.runtime.causes import FailureKind
@@ -157,7 +157,8 @@ def _manager_class(target: str) -> type[Any]:
         cls = AppImportError if error.kind is FailureKind.IMPORT else AppInvalidError
         reason = error.__cause__
         facts = {"traceback": app_traceback(reason)} if reason is not None else {}
-        raise cls(str(error), metadata=facts) from error
+        remedy = import_remedy(str(error)) if cls is AppImportError else ""
+        raise cls(str(error), remedy=remedy, metadata=facts) from error
 
 
 def _asked(call: Callable[[], Any], what: str) -> Any:

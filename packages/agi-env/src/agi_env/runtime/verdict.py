@@ -22,6 +22,7 @@ from agi_env.errors import (
     WorkersLostError,
     WorkMissingError,
 )
+from agi_env.runtime.app_class import import_remedy
 from agi_env.runtime.causes import EndCause, FailureCause, FailureKind
 from agi_env.runtime.partitions import Partition
 
@@ -60,7 +61,9 @@ def partition_failed(partition: Partition, cause: FailureCause) -> AgiError:
 
 def start_failed(cause: FailureCause) -> AgiError:
     """The app's own code keeps every executor from starting."""
-    return _OF_START.get(cause.kind, AppError)(cause.message, metadata=_facts(cause))
+    cls = _OF_START.get(cause.kind, AppError)
+    remedy = import_remedy(cause.message) if cause.kind is FailureKind.IMPORT else ""
+    return cls(cause.message, remedy=remedy, metadata=_facts(cause))
 
 
 def start_timed_out(seconds: float) -> AgiError:
