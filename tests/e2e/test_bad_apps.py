@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agi_cluster.client.sync import Client
-from agi_cluster.model.requests import CreateInstallation, StartRun
+from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunState
 from agi_cluster.testing import RunningDaemon
 from agi_env.errors import AgiError
@@ -33,6 +33,8 @@ class {manager}(BaseApp):
         return [Partition.of(id=f"p{number}", payload=number) for number in range(3)]
 
     def no_partition(self): return []
+    def one(self): return [Partition.of(id="p1", payload=1)]
+    def text_as_weight(self): return [Partition.of(id="p", weight="x")]
     def nothing(self): return None
     def numbers(self): return [1, 2]
     def one_id_twice(self): return [Partition.of(id="same"), Partition.of(id="same")]
@@ -76,6 +78,7 @@ class {manager}Worker(BaseWorker):
 
     def reduce(self, results):
         self.out = None
+        if "largest" in self.args: return max(results)
         return self.do("reduce") or [result.value for result in results]
 
     def do(self, moment): return getattr(self, self.args.get(moment, "well"))()
@@ -211,6 +214,7 @@ def app_that_goes_on_working(bad: Bad) -> Iterator[None]:
         ("one_id_twice", "APP_PARTITIONS_FAILED", "two partitions have the id 'same'"),
         ("nan", "APP_PARTITIONS_FAILED", "the weight nan is no number"),
         ("a_set", "APP_PARTITIONS_FAILED", "the payload cannot be carried as JSON"),
+        ("text_as_weight", "APP_PARTITIONS_FAILED", "partition 'p': the weight 'x' is no number"),
         ("infinite", "PLAN_INVALID", "the weights add up to more than a number can hold"),
         ("raising", "APP_PARTITIONS_FAILED", "partitions() raised LookupError: no such month"),
         ("exiting", "APP_PARTITIONS_FAILED", "partitions() called sys.exit(3)"),
@@ -231,6 +235,19 @@ def test_a_plan_without_partitions_is_a_run_with_an_empty_result(bad: Bad) -> No
     assert (run.state, run.result, run.progress.total) == (RunState.SUCCEEDED, [], 0)
     assert (Path(run.paths.published) / "manifest.json").is_file()
     assert (Path(run.paths.published) / "results.jsonl").read_text() == ""
+    assert run.warnings == ("partitions() named nothing: there was nothing to do",)
+    request = CreatePlan(app=str(bad.root), args={"naming": "no_partition"})
+    (finding,) = bad.client.create_plan(request).findings
+    assert finding.code == "NO_PARTITIONS"
+    failed = bad.fail(naming="no_partition", largest="yes").error
+    assert failed is not None and failed.code == "REDUCE_FAILED"
+    assert "partitions() named nothing, and for no results reduce() raised" in failed.what
+
+
+def test_where_no_partition_succeeded_no_results_are_said_to_be_kept(bad: Bad) -> None:
+    run = bad.fail(naming="one", work="raising")
+    assert run.error is not None and run.progress.succeeded == 0
+    assert run.error.remedy == f"`agi runs logs {run.id}` shows its output"
 
 
 def test_what_a_manager_prints_is_no_answer_and_fills_nothing(
@@ -267,6 +284,7 @@ def test_a_partition_that_fails_leaves_the_others_results(
     failed = bad.partitions(run)["p1"]
     for error in (run.error, failed.error):
         assert error is not None
+        assert "RUN" not in error.remedy
         assert (error.code, error.where) == (code, "partition p1")
         assert what in error.what
     assert (failed.state, failed.attempts) == (PartitionState.FAILED, attempts)
@@ -298,6 +316,7 @@ def test_a_reduction_that_fails(bad: Bad, reduce: str, code: str, what: str) -> 
     assert run.error.code == code
     assert what in run.error.what
     assert run.progress.succeeded == 3
+    assert "`out`" not in run.error.remedy
     assert len(list(Path(run.paths.kept).rglob("number.txt"))) == 3
 
 

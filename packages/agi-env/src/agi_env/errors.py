@@ -22,11 +22,15 @@ the client looks the code up here and raises the same class again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 DOMAIN = "agi.v1"
 """The ``domain`` of every ``google.rpc.ErrorInfo`` that the daemon sends."""
+
+_COMMAND = re.compile(r"`[^`]*`")
+_PLACEHOLDER = re.compile(r"\b(APP|HOST|RUN)\b")
 
 
 class AgiError(Exception):
@@ -36,7 +40,9 @@ class AgiError(Exception):
         what: What is wrong, without a full stop.
         where: The file and line, host, app or resource that it is about.
         remedy: What to do next, when the catalogue's own advice can be made more exact.
-        metadata: Facts for programs, such as ``host`` or ``key``; they travel with the error.
+        metadata: Facts for programs, such as ``host`` or ``key``; they travel with the error. The
+            ``app``, ``host`` and ``run`` among them take the places of ``APP``, ``HOST`` and
+            ``RUN`` in the commands of the remedy.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -54,8 +60,9 @@ class AgiError(Exception):
     ) -> None:
         self.what = " ".join(what.split())
         self.where = where
-        self.remedy = " ".join((remedy or self.advice).split()).rstrip(".")
         self.metadata = dict(metadata or {})
+        advice = _filled(remedy or self.advice, self.metadata)
+        self.remedy = " ".join(advice.split()).rstrip(".")
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -78,6 +85,13 @@ class AgiError(Exception):
         remedy = facts.pop("remedy", "")
         AgiError.__init__(error, what, where=where, remedy=remedy, metadata=facts)
         return error
+
+
+def _filled(remedy: str, facts: Mapping[str, str]) -> str:
+    def named(command: re.Match[str]) -> str:
+        return _PLACEHOLDER.sub(lambda p: facts.get(p[0].lower()) or p[0], command[0])
+
+    return _COMMAND.sub(named, remedy)
 
 
 class InvalidInputError(AgiError):
@@ -544,14 +558,14 @@ class PartitionFailedError(AppError):
     """A partition raised, ended its process, or returned what is not JSON."""
 
     code = "PARTITION_FAILED"
-    advice = "`agi runs logs RUN` shows its output; the other partitions' results are kept"
+    advice = "`agi runs logs RUN` shows its output"
 
 
 class ResultNotJsonError(PartitionFailedError):
     """``work`` or ``reduce`` returned a value that JSON cannot carry."""
 
     code = "RESULT_NOT_JSON"
-    advice = "Return numbers, text, lists and dictionaries; write anything else to a file in `out`"
+    advice = "Return numbers, text, lists and dictionaries"
 
 
 class PartitionTimeoutError(PartitionFailedError):
@@ -655,7 +669,7 @@ class CancelledRunError(AgiError):
     """Somebody asked for it to stop."""
 
     code, status, exit_code = "RUN_CANCELLED", "CANCELLED", 12
-    advice = "Start it again with `agi run APP`"
+    advice = "`agi runs retry RUN` does what is left"
 
 
 class HostError(AgiError):

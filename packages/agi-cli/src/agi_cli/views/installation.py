@@ -42,7 +42,9 @@ def installation_preview(installation: Installation) -> RenderableType:
 def _tracebacks(installation: Installation) -> list[RenderableType]:
     """What the app raised when it was imported; on every host it is the same."""
     errors = [installation.error, *(host.error for host in installation.hosts)]
-    found = [error.metadata["traceback"] for error in errors if error and "traceback" in error.metadata]
+    found = [
+        error.metadata["traceback"] for error in errors if error and "traceback" in error.metadata
+    ]
     lines = found[0].rstrip().splitlines() if found else []
     return [Text("\n".join(f"  {line}" for line in lines), style="dim")] if lines else []
 

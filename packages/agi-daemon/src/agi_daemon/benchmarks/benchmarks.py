@@ -223,7 +223,13 @@ def _settled(benchmark: Benchmark, error: AgiError | None) -> Benchmark:
     """The benchmark as it ends, after all its turns or where it was stopped."""
     state = BenchmarkState.SUCCEEDED
     if benchmark.target is BenchmarkState.CANCELLED:
-        state, error = BenchmarkState.CANCELLED, CancelledRunError("the benchmark was cancelled")
+        state, error = (
+            BenchmarkState.CANCELLED,
+            CancelledRunError(
+                "the benchmark was cancelled",
+                remedy=f"`agi run {benchmark.app} --benchmark` measures anew",
+            ),
+        )
     elif error is not None or benchmark.recommended is None:
         failed = next((row.error for row in benchmark.rows if row.error), None)
         state, error = BenchmarkState.FAILED, error or failed

@@ -48,6 +48,9 @@ DEFAULT_GRACE_S = 10.0
 """Seconds that running partitions have to finish once a run is cancelled."""
 
 
+_NOTHING = "partitions() named nothing: there was nothing to do"
+
+
 class RunDriver:
     """Drives one run; whatever it does may be repeated after a crash."""
 
@@ -147,6 +150,7 @@ class RunDriver:
             plan_digest=plan.digest,
             slots=tuple(RunSlot(index=s.index, host=s.host, cores=s.cores) for s in plan.slots),
             progress=RunProgress(total=plan.partition_count, weight_total=plan.total_weight),
+            warnings=record.run.warnings + (() if plan.partition_count else (_NOTHING,)),
         )
         self._record = evolve(self._record, run=run)
         data = {"plan": plan.name, "partitions": plan.partition_count, "change": plan.change}
@@ -353,12 +357,13 @@ class RunDriver:
         run = evolve(
             self._record.run,
             state=state,
-            error=error and named_after(error, self._record.run.id),
+            error=error and named_after(error, self._record.run),
             end_time=datetime.now(UTC),
             waiting_for="",
             paths=evolve(self._record.run.paths, kept=kept_area(self._record)),
         )
         self._record = evolve(self._record, run=run)
+        error = run.error
         said = {"code": error.code, "metadata": error.to_metadata()} if error else None
         fact = Fact(kind="settled", data={"state": state.value, "error": said}, verbosity=0)
         owed = self._record.met_hosts

@@ -123,6 +123,7 @@ async def _log_pieces(
             f"the logs cannot be read: the build of run {record.run.id} is not there any more",
             where=transport.host,
             remedy="Its results stay: `agi runs show RUN` says where",
+            metadata={"run": record.run.id},
         ) from error
 
 

@@ -265,6 +265,7 @@ class Runs:
                 f"the snippet is written against {origin.api!r}",
                 where="snippet",
                 remedy=f"Render it again with `agi snippet run APP`; this is {SNIPPET_API}",
+                metadata={"app": request.app},
             )
         return differences_since(self._parts.store, origin.settings_digest, settings)
 

@@ -27,6 +27,18 @@ def app_traceback(error: BaseException) -> str:
     return "".join(told).replace(f'File "{_INSTALLED}/', 'File "')[-MAX_CHARS:]
 
 
+def app_line(error: BaseException) -> str:
+    """The last line of the app's own that led to an error, as ``src/toy/toy.py:7``; empty: none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_ours(frame.filename)]
+    if not own:
+        return ""
+    path = own[-1].filename
+    if path.startswith(_INSTALLED):
+        path = "src" + path.removeprefix(_INSTALLED)
+    return f"{path}:{own[-1].lineno}"
+
+
 def _first_of_app(frames: TracebackType | None) -> TracebackType | None:
     while frames is not None and _is_ours(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
