@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,23 @@ def test_the_command_line_loads_nothing_that_it_does_not_need(arguments: list[st
         f"run({arguments!r}, Session(out=io.StringIO(), err=io.StringIO()))"
     )
     assert loaded.isdisjoint({"grpc", "rich", "distributed", "asyncssh", "agi_daemon"})
+
+
+def test_no_command_of_ours_takes_modules_from_the_current_directory() -> None:
+    found, careless = 0, []
+    for path in sorted((REPOSITORY / "packages").glob("*/src/**/*.py")):
+        for words in words_of_commands(ast.parse(path.read_text())):
+            isolated = not {"-P", "-I"}.isdisjoint(words)
+            found += isolated
+            careless += [] if isolated else [f"{path.relative_to(REPOSITORY)}: {words}"]
+    assert careless == [], "`agi_env.module_command` makes such commands"
+    assert found > 3
+
+
+def words_of_commands(tree: ast.AST) -> Iterator[list[object]]:
+    """The constants of each list or tuple that looks like a Python's command line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.List | ast.Tuple):
+            words = [each.value for each in node.elts if isinstance(each, ast.Constant)]
+            if "-m" in words or ("-c" in words and "sh" not in words):
+                yield words

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from agi_cluster.agi_distributor import AGI, BenchmarkResult
 from agi_cluster.client.sync import Client
@@ -13,6 +15,8 @@ from agi_cluster.model.event import Event
 from agi_cluster.model.modes import VerdictState
 from agi_cluster.model.requests import CreateBenchmark
 from agi_cluster.testing import RunningDaemon
+from agi_daemon.benchmarks import benchmark_store
+from agi_daemon.store.store import Store
 from agi_env import AgiEnv
 from agi_env.errors import ModeNotEnabledError, RequestInvalidError
 from agi_env.mode import Mode
@@ -103,6 +107,34 @@ def test_a_daemon_that_is_killed_goes_on_and_runs_nothing_twice(
         assert done.state is BenchmarkState.SUCCEEDED
         (row,) = done.rows
         assert row.runs[0] == first.id and len(row.runs) == 3 and len(row.seconds) == 2
+
+
+async def test_one_whose_cancel_was_cut_in_two_by_a_kill_leaves_no_run(
+    ask, daemon: RunningDaemon, client: Client, toy: Path, tmp_path: Path
+) -> None:
+    """The benchmark is told to stop, and the daemon dies before its run is."""
+    begun = client.create_benchmark(asked(toy, 0, gate=str(tmp_path / "gate")))
+    ask.until(lambda: any(run.progress.running for run in client.list_runs(page_size=1).items))
+    daemon.kill()
+    await tell_to_stop(daemon.state / "store.sqlite3", begun.id)
+    daemon.start()
+    with daemon.client() as again:
+        assert settled(again, begun).state is BenchmarkState.CANCELLED
+        (run,) = again.list_runs(page_size=1).items
+        assert run.state.value == "CANCELLED"
+
+
+async def tell_to_stop(path: Path, benchmark_id: str) -> None:
+    """The first of a cancel's transactions, and nothing more."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        record = benchmark_store.find(connection, benchmark_id)
+        asked = evolve(record.benchmark, target=BenchmarkState.CANCELLED)
+        benchmark_store.update(connection, evolve(record, benchmark=asked))
+
+    store = Store.open(path)
+    await store.write(work)
+    store.close()
 
 
 async def test_the_facade_compares_the_modes_of_a_list(

@@ -125,6 +125,9 @@ def test_dry_runs_only_check(terminal):
         terminal.client.asked.clear()
         assert terminal.type(*args) == 0
         assert [asked[-1] for asked in terminal.client.asked] == [True]
+        assert terminal.said.endswith("only checked: nothing was done\n")
+    assert terminal.type("runs", "cancel", "weather-r1") == 0
+    assert "only checked" not in terminal.said
 
 
 def test_install_asks_and_reports(terminal):
@@ -211,6 +214,22 @@ def test_a_snippet_is_exactly_its_bytes(terminal, kind, tmp_path):
     assert terminal.type("snippet", kind.value, "weather", "--file", str(file)) == 0
     assert terminal.shown == ""
     assert file.read_bytes() == f"# {kind.value} é\n".encode()
+
+
+@pytest.mark.parametrize("words", [("snippet", "run", "weather"), ("runs", "page", "weather-r1")])
+def test_a_file_of_somebody_else_is_not_replaced(terminal, tmp_path, words):
+    file = tmp_path / "keep.py"
+    file.write_text("print('my own work')\n")
+    assert terminal.type(*words, "--file", str(file)) == 6
+    assert f"{file}: this file was not written by agi" in terminal.said
+    assert file.read_text() == "print('my own work')\n"
+    assert terminal.type(*words, "--file", str(file), "--force") == 0
+    assert "my own work" not in file.read_text()
+
+
+def test_a_page_is_written_again_over_itself(terminal, tmp_path):
+    file = str(tmp_path / "run.html")
+    assert [terminal.type("runs", "page", "weather-r1", "--file", file) for _ in range(2)] == [0, 0]
 
 
 def test_a_snippet_that_cannot_be_saved_is_an_error(terminal, tmp_path):

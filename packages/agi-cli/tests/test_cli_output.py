@@ -64,6 +64,15 @@ def test_a_run_is_the_message_of_the_api_with_its_defaults(terminal):
     assert run["result"]["rows"][0] == {"city": "Oslo", "rain": 1.5}
 
 
+def test_values_of_apps_are_as_apps_gave_them(terminal):
+    for words in (["runs", "show", "weather-r1"], ["runs", "watch", "weather-r1"]):
+        terminal.type(*words, "-o", "json")
+        assert '"days": 3,' in terminal.shown  # no 3.0: what counts with it would fail
+        assert terminal.shown.index('"days"') < terminal.shown.index('"rows"')
+    terminal.type("settings", "show", "weather", "-o", "json")
+    assert '"nfile": 2' in terminal.shown and "2.0" not in terminal.shown
+
+
 def test_a_list_carries_the_token_of_its_next_page(terminal):
     terminal.type("runs", "list", "-n", "1", "-o", "json")
     assert json.loads(terminal.shown)["nextPageToken"] == "1"

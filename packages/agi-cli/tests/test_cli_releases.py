@@ -22,6 +22,19 @@ def test_releases_are_listed_with_what_each_changed(terminal):
     assert earlier.startswith("abababababab ")
 
 
+def test_an_app_that_lies_here_is_asked_for_by_its_name(terminal, tmp_path, monkeypatch):
+    assert terminal.type("apps", "new", "weather_project", "--in", str(tmp_path)) == 0
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "weather",
+        "weather_project",
+        "./weather_project",
+        str(tmp_path / "weather_project"),
+    ):
+        assert terminal.type("releases", "list", name) == 0
+        assert terminal.client.asked[-1] == ("list_releases", "weather_project")
+
+
 def test_releases_are_the_messages_of_the_api(terminal):
     assert terminal.type("releases", "list", "weather", "-o", "json") == 0
     first, _ = json.loads(terminal.shown)["releases"]

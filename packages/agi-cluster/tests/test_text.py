@@ -47,7 +47,7 @@ def test_bars_have_eighths():
 
 
 def test_foreign_text_is_one_line():
-    assert one_line("a\n b\x1b[31m") == "a b?[31m"
+    assert one_line("a\n b\x1b[31m\x1b[2J") == "a b?[2J"
     assert one_line("x" * 300, 5) == "xxxx…"
 
 

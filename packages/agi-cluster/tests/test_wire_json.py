@@ -25,6 +25,16 @@ leaves = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8)
 )
+
+
+def test_keys_come_in_an_order_that_is_always_the_same() -> None:
+    names = [f"key {number}" for number in range(40)]
+    sent = struct_to_wire({name: {"b": 1, "a": 2} for name in reversed(names)})
+    came = struct_from_wire(sent)
+    assert list(came) == sorted(names)
+    assert list(came["key 0"]) == ["a", "b"]
+
+
 json_values = st.recursive(
     leaves,
     lambda inner: (

@@ -103,6 +103,27 @@ async def test_an_index_that_cannot_be_reached_is_no_fault_of_the_app(
         )
 
 
+@pytest.mark.parametrize(
+    "dependency",
+    [
+        "mine @ http://ann:TOKEN@127.0.0.1:9/mine-1.0-py3-none-any.whl",
+        "mine @ http://TOKEN@127.0.0.1:9/mine-1.0.tar.gz",
+        "mine @ git+http://ann:TOKEN@127.0.0.1:9/mine.git@v1",
+        "mine == http://ann:TOKEN@127.0.0.1:9/mine-1.0-py3-none-any.whl",
+    ],
+)
+async def test_no_message_has_the_password_of_a_url(
+    tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch, dependency: str
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    with pytest.raises(LockFailedError, match="mine") as caught:
+        await LockFiles(tmp_path).ensure(
+            "a_project", "worker", declared(dependency), runtime_wheel=wheel
+        )
+    assert "TOKEN" not in str(caught.value.to_metadata())
+
+
 def test_our_own_names_are_never_looked_up_on_an_index() -> None:
     assert declared("agi_env[cluster]>=1", "six", "Agi-Cluster").dependencies == ("six",)
 
@@ -124,3 +145,22 @@ def test_the_decisive_line_is_the_reason() -> None:
     said = "error: No solution found\n  cause: Because a was not found and you require b, no.\n"
     assert decisive_line(said) == "Because a was not found and you require b, no."
     assert decisive_line("error: it broke\n\nhint: try this") == "it broke"
+
+
+def test_no_password_of_a_url_is_repeated() -> None:
+    said = (
+        "error: Failed to fetch: `https://ann:TOKEN@index.example/simple/six/`\n"
+        "  cause: error sending request for url (https://TO@KEN@index.example/simple/six/)\n"
+    )
+    assert decisive_line(said) == (
+        "Failed to fetch: `https://***@index.example/simple/six/`"
+        " (error sending request for url (https://***@index.example/simple/six/))"
+    )
+    assert decisive_line("git+ssh://git@host/a.git@v1 broke") == "git+ssh://***@host/a.git@v1 broke"
+    assert decisive_line("https://host/a@b broke: ann@host") == "https://host/a@b broke: ann@host"
+
+
+def test_a_line_that_is_no_requirement_is_told_without_its_password() -> None:
+    with pytest.raises(LockFailedError) as caught:
+        Lock.parse("six = https://ann:TOKEN@host/six.whl --hash=sha256:0")
+    assert "://***@host/six.whl" in caught.value.what and "TOKEN" not in caught.value.what

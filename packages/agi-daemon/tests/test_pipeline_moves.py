@@ -92,6 +92,13 @@ def test_a_stopped_execution_begins_nothing_more() -> None:
     assert next_moves(now).settle is PipelineRunState.CANCELLED
 
 
+def test_a_step_is_named_by_its_id_or_by_its_number() -> None:
+    steps = record({"first": (), "3": (), "last": ()})
+    assert [steps.index(name) for name in ("first", "1", "2")] == [0, 0, 1]
+    assert steps.index("3") == 1  # an id comes first
+    assert [steps.index(name) for name in ("0", "4", "")] == [None] * 3
+
+
 def test_not_more_than_so_many_run_at_once() -> None:
     assert len(next_moves(record({f"s{i}": () for i in range(40)})).start) == MOST_AT_ONCE
 

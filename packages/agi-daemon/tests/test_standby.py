@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +13,9 @@ import pytest
 
 from agi_daemon.runs.standby import ATTACH_MODULE, Standby
 from agi_daemon.transport.host_transport import Channel
+from agi_daemon.transport.local import LocalTransport
 from agi_env.errors import RefusedError
+from agi_env.runtime.journal import JOURNAL_FILE, Journal
 
 ARGUMENTS = ["/runs/r1", "--epoch", "1"]
 
@@ -74,7 +78,7 @@ async def test_one_that_waits_is_told_its_arguments():
     standby.prepare(host, "python")
     channel = await standby.channel(host, "python", ARGUMENTS)
     assert [channel] == host.opened
-    assert host.opened[0].argv == ["python", "-m", ATTACH_MODULE, "--standby"]
+    assert host.opened[0].argv == ["python", "-P", "-m", ATTACH_MODULE, "--standby"]
     assert json.loads(host.opened[0].sent) == {"arguments": ARGUMENTS}
 
 
@@ -83,7 +87,7 @@ async def test_it_serves_once():
     standby.prepare(host, "python")
     await standby.channel(host, "python", ARGUMENTS)
     await standby.channel(host, "python", ARGUMENTS)
-    assert host.opened[1].argv == ["python", "-m", ATTACH_MODULE, *ARGUMENTS]
+    assert host.opened[1].argv == ["python", "-P", "-m", ATTACH_MODULE, *ARGUMENTS]
 
 
 @pytest.mark.parametrize(("host", "python"), [("there", "python"), ("here", "other python")])
@@ -91,7 +95,7 @@ async def test_elsewhere_it_is_of_no_use(host: str, python: str):
     here, there, standby = Opening(), Opening(host), Standby()
     standby.prepare(here, "python")
     await standby.channel(there, python, ARGUMENTS)
-    assert there.opened[0].argv == [python, "-m", ATTACH_MODULE, *ARGUMENTS]
+    assert there.opened[0].argv == [python, "-P", "-m", ATTACH_MODULE, *ARGUMENTS]
     await standby.close()
     assert here.opened[0].closed
 
@@ -100,7 +104,7 @@ async def test_one_that_could_not_be_started_is_tried_again():
     host, standby = Opening(refusals=1), Standby()
     standby.prepare(host, "python")
     await standby.channel(host, "python", ARGUMENTS)
-    assert host.opened[0].argv == ["python", "-m", ATTACH_MODULE, *ARGUMENTS]
+    assert host.opened[0].argv == ["python", "-P", "-m", ATTACH_MODULE, *ARGUMENTS]
 
 
 async def test_one_that_still_cannot_be_started_is_told_of():
@@ -109,3 +113,23 @@ async def test_one_that_still_cannot_be_started_is_told_of():
     with pytest.raises(RefusedError):
         await standby.channel(host, "python", ARGUMENTS)
     await standby.close()
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_what_lies_where_it_is_started_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: bool
+):
+    for name in ("json", "queue", "selectors", "struct"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('it was imported')")
+    journal = Journal.open(tmp_path / JOURNAL_FILE, 1)
+    journal.append("settled", state="SUCCEEDED")
+    journal.close()
+    monkeypatch.chdir(tmp_path)
+    here, standby = LocalTransport(tmp_path / "host"), Standby()
+    if prepared:
+        standby.prepare(here, sys.executable)
+    arguments = [str(tmp_path), "--epoch", "2", "--after", "0"]
+    async with await standby.channel(here, sys.executable, arguments) as channel:
+        lines = [json.loads(line) async for line in channel.lines()]
+        assert channel.stderr_tail() == b""
+    assert lines[-1] == {"gone": None, "settled": True}

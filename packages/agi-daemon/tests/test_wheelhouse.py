@@ -16,6 +16,7 @@ SIX = (
     "six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274"
     " --hash=sha256:ff70335d468e7eb6ec65b95b99d3a2836546063f63acc5171de367e834932a81"
 )
+COLORAMA = "colorama==0.4.6 --hash=sha256:" + "0" * 64
 ELSEWHERE = "colorama==0.4.6 ; sys_platform == 'win32' --hash=sha256:" + "0" * 64
 
 
@@ -65,6 +66,19 @@ async def test_other_bytes_than_those_locked_are_refused(house: Wheelhouse) -> N
     lock = Lock.parse(f"six==1.17.0 --hash=sha256:{'0' * 64}")
     with pytest.raises(WheelsFailedError, match=r"(?i)hash"):
         await house.collect(lock, own_platform())
+
+
+async def test_the_password_of_a_url_is_neither_told_nor_repeated(
+    house: Wheelhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    url = "http://ann:TOKEN@127.0.0.1:9/six-1.17.0-py2.py3-none-any.whl"
+    lock = Lock.parse(f"six @ {url} --hash=sha256:{'0' * 64}\n{COLORAMA}")
+    told: list[str] = []
+    with pytest.raises(WheelsFailedError) as caught:
+        await house.collect(lock, own_platform(), on_fetch=told.extend)
+    assert told == ["six", "colorama==0.4.6"]
+    assert "TOKEN" not in str(caught.value.to_metadata())
 
 
 def test_platforms_are_remembered(house: Wheelhouse) -> None:

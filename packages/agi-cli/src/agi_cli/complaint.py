@@ -10,6 +10,7 @@ from typing import TextIO
 
 import typer
 
+from agi_cli.inert_json import inert
 from agi_env.errors import AgiError, InternalError, RequestInvalidError
 
 TRACE_VARIABLE = "AGI_TRACEBACK"
@@ -24,7 +25,7 @@ def complain(error: AgiError, args: Sequence[str], stream: TextIO) -> int:
     """
     if asks_for_json(args):
         facts = {"code": error.code, "message": str(error), "metadata": error.to_metadata()}
-        line = json.dumps({"error": facts}, ensure_ascii=False)
+        line = inert(json.dumps({"error": facts}, ensure_ascii=False))
     else:
         line = f"error: {' '.join(str(error).split())} [{error.code}]"
     stream.write(line + "\n")

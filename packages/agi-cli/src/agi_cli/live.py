@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agi_cli.session import console
+from agi_env.foreign_text import printable, printable_lines
 
 PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines of progress: a log file shall not be flooded."""
@@ -95,7 +96,7 @@ class TerminalDisplay:
         cells: list[RenderableType] = [self._spinner]
         if share is not None:
             cells.append(ProgressBar(total=1.0, completed=share, width=30))
-        row.add_row(*cells, Text(words, overflow="ellipsis", no_wrap=True))
+        row.add_row(*cells, Text(printable(words), overflow="ellipsis", no_wrap=True))
         return Group(row, self._details()) if self._details else row
 
 
@@ -135,7 +136,7 @@ class PlainDisplay:
 
     def line(self, text: str) -> None:
         """Say something."""
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{printable_lines(text)}\n")
         self._stream.flush()
 
     def tick(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 from typer.main import get_command
@@ -13,8 +15,9 @@ from typer.main import get_command
 from agi_cli import exit_codes
 from agi_cli.complaint import complain, defect, wrong_command_line
 from agi_cli.lazy_group import LazyGroup
+from agi_cli.options import ONLY_CHECKED
 from agi_cli.session import Session
-from agi_env.errors import AgiError
+from agi_env.errors import AgiError, DiskFullError
 
 _COMMANDS = {
     "install": "Install an app's worker runtime on its hosts.",
@@ -77,6 +80,8 @@ def execute(args: Sequence[str], session: Session) -> None:
     try:
         with group.make_context("agi", list(args), obj=session) as context:
             group.invoke(context)
+            if context.meta.get(ONLY_CHECKED):
+                session.say("only checked: nothing was done")
     except typer.TyperException as error:
         raise wrong_command_line(error) from error
 
@@ -95,21 +100,36 @@ def run(args: Sequence[str], session: Session) -> int:
     except AgiError as error:
         return complain(error, args, session.err)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever it is becomes one line
-        return complain(defect(error), args, session.err)
+        return complain(_not_written(error) or defect(error), args, session.err)
     return exit_codes.OK
+
+
+def _not_written(error: Exception) -> AgiError | None:
+    """The error where there is no room for the output; none where it is about something else."""
+    if not isinstance(error, OSError) or error.errno != errno.ENOSPC or error.filename:
+        return None
+    return DiskFullError("the output cannot be written", remedy="Make room where it goes")
+
+
+def _open(stream: TextIO | None) -> TextIO:
+    """The stream, or nowhere where it was closed for us."""
+    return stream or Path(os.devnull).open("w")
 
 
 def main() -> None:
     """The entry point of the console script."""
-    for stream in (sys.stdout, sys.stderr):
+    out, err = _open(sys.stdout), _open(sys.stderr)
+    for stream in (out, err):
         # A terminal that cannot show a character shows "?" instead of a trace.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="replace")  # type: ignore[attr-defined]
     if "_AGI_COMPLETE" in os.environ:
         program().main(prog_name="agi")
-    code = run(sys.argv[1:], Session(out=sys.stdout, err=sys.stderr))
-    if code == exit_codes.PIPE_CLOSED:
+    code = run(sys.argv[1:], Session(out=out, err=err))
+    try:
+        out.flush()
+    except OSError:
         # What is still buffered would be written at exit, fail again and be reported.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     sys.exit(code)
 
 

@@ -17,6 +17,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+ONLY_CHECKED = "agi_cli.only_checked"
+"""Where a context says that its command was told to change nothing."""
+
+
+def _note_dry_run(context: typer.Context, value: bool) -> bool:
+    context.meta[ONLY_CHECKED] = value
+    return value
+
+
 App = Annotated[
     str,
     typer.Argument(
@@ -96,7 +105,10 @@ ReleaseDigest = Annotated[
         help="An earlier release instead of the current sources; see `agi releases list`.",
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only check; change nothing.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Only check; change nothing.", callback=_note_dry_run),
+]
 Verbose = Annotated[
     int | None,
     typer.Option(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from agi_cli.listing import Listing
@@ -39,6 +40,7 @@ from agi_cluster.wire.daemon import backup_to_wire, daemon_to_wire
 from agi_cluster.wire.diagnosis import diagnosis_to_wire
 from agi_cluster.wire.host import host_to_wire
 from agi_cluster.wire.installation import installation_to_wire
+from agi_cluster.wire.json_value import struct_from_wire, value_from_wire
 from agi_cluster.wire.modes import modes_to_wire
 from agi_cluster.wire.pipeline import pipeline_to_wire
 from agi_cluster.wire.pipeline_run import pipeline_run_to_wire
@@ -89,14 +91,40 @@ _LISTS: dict[type, tuple[Callable[..., Message], str]] = {
 }
 
 
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "google.protobuf.Struct": struct_from_wire,
+    "google.protobuf.Value": value_from_wire,
+}
+"""What apps say, of which the API has no list."""
+
+
 def json_text(value: object) -> str:
     """A resource, or a `Listing` as the response of its list method, in JSON.
 
     Fields that hold their default are there too: a mode of 0 is a fact.
     """
-    return MessageToJson(
-        _message(value), always_print_fields_with_no_presence=True, ensure_ascii=False
-    )
+    message = _message(value)
+    plain = MessageToDict(message, always_print_fields_with_no_presence=True)
+    return json.dumps(_with_values(message, plain), indent=2, ensure_ascii=False)
+
+
+def _with_values(message: Message, plain: dict[str, Any]) -> dict[str, Any]:
+    """A message as JSON has it, with apps' own values as they are everywhere else.
+
+    protobuf would write their integers as 3.0, and the keys of their objects in any order.
+    """
+    for field, value in message.ListFields():
+        if field.message_type is None or field.json_name not in plain:
+            continue
+        shown = plain[field.json_name]
+        if reader := _READERS.get(field.message_type.full_name):
+            plain[field.json_name] = reader(value)
+        elif isinstance(shown, list):
+            for each, its_own in zip(value, shown, strict=True):
+                _with_values(each, its_own)
+        elif isinstance(shown, dict) and not field.message_type.GetOptions().map_entry:
+            _with_values(value, shown)
+    return plain
 
 
 def _message(value: object) -> Message:

@@ -47,6 +47,7 @@ def _answer(argv: list[str]) -> dict[str, Any]:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                cwd="/",
                 timeout=DEADLINE_S,
                 check=False,
                 process_group=0,

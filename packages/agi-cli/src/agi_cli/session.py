@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import typer
 
+from agi_cli.inert_json import inert
 from agi_cli.options import Format
+from agi_env.foreign_text import printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -72,7 +74,7 @@ class Session:
         if form is Format.JSON:
             from agi_cli.output import json_text  # noqa: PLC0415 - loads the wire's code
 
-            self.write(json_text(value) + "\n")
+            self.write_json(json_text(value))
         else:
             self.print(view())
 
@@ -91,9 +93,13 @@ class Session:
         self.out.write(text)
         self.out.flush()
 
+    def write_json(self, text: str) -> None:
+        """Write a JSON text as a result, nothing in it that a terminal would act on."""
+        self.write(inert(text) + "\n")
+
     def say(self, line: str) -> None:
-        """Tell people something that is no result."""
-        self.err.write(line + "\n")
+        """Tell people something that is no result; it may quote a host."""
+        self.err.write(printable_lines(line) + "\n")
         self.err.flush()
 
     @property
@@ -110,10 +116,11 @@ class Session:
 
 def console(stream: TextIO) -> Console:
     """A rich console on a stream; where it is no terminal, lines are as long as they need to be."""
-    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that JSON does not need
+    # A tenth of a second that JSON does not need.
+    from agi_cli.safe_console import SafeConsole  # noqa: PLC0415
 
     width = None if stream.isatty() else 1000
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    return SafeConsole(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
 def session_of(context: typer.Context) -> Session:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from agi_env.foreign_text import printable
+
 BAR_WIDTH = 20
 
 LONGEST = 20
@@ -13,8 +15,7 @@ LONGEST = 20
 
 def one_line(text: str, longest: int = 200) -> str:
     """A foreign text as one line without control characters, cut where it is too long."""
-    line = " ".join(text.split())
-    line = "".join(char if char.isprintable() else "?" for char in line)
+    line = " ".join(printable(text).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 from attrs import evolve
 
@@ -201,6 +202,21 @@ async def test_something_else_listens_at_the_port(server: Any, reach: Reach) -> 
         port = web.sockets[0].getsockname()[1]
         error = await refusal(reach(server, login={"port": port}))
     assert isinstance(error, HostUnreachableError)
+
+
+class Rude(asyncssh.SSHServer):
+    """Ends every login with words that a terminal would act on."""
+
+    def begin_auth(self, username: str) -> bool:
+        raise asyncssh.ProtocolError("go\x1b]0;a title\x07 \x1b[2Jaway, señor")
+
+
+async def test_the_words_of_a_server_do_nothing_to_a_terminal(server: Any, reach: Reach) -> None:
+    keys = [str(server.keys / "host_key")]
+    async with asyncssh.listen("127.0.0.1", server_factory=Rude, server_host_keys=keys) as rude:
+        error = await refusal(reach(server, login={"port": rude.get_port()}))
+    assert "go?]0;a title? ?[2Jaway, señor" in error.what
+    assert str(error).isprintable()
 
 
 async def test_one_connection_serves_all_who_come_at_once(new_server: Any, reach: Reach) -> None:

@@ -26,6 +26,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
+from agi_env.foreign_text import printable
+
 DOMAIN = "agi.v1"
 """The ``domain`` of every ``google.rpc.ErrorInfo`` that the daemon sends."""
 
@@ -35,6 +37,9 @@ _PLACEHOLDER = re.compile(r"\b(APP|HOST|RUN)\b")
 
 class AgiError(Exception):
     """An error that a person can act on: one line that says what, where and what to do.
+
+    The line is printable, also where it quotes a host: see `agi_env.foreign_text`. The metadata
+    stays as it is.
 
     Args:
         what: What is wrong, without a full stop.
@@ -58,11 +63,10 @@ class AgiError(Exception):
         remedy: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        self.what = " ".join(what.split())
-        self.where = where
+        self.what = _line(what)
+        self.where = printable(where)
         self.metadata = dict(metadata or {})
-        advice = _filled(remedy or self.advice, self.metadata)
-        self.remedy = " ".join(advice.split()).rstrip(".")
+        self.remedy = _line(_filled(remedy or self.advice, self.metadata)).rstrip(".")
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -752,6 +756,10 @@ class PythonMissingError(HostError):
 
 class InternalError(AgiError):
     """A defect of ours; the log has the trace."""
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())
 
 
 def _walk(root: type[AgiError]) -> Iterator[type[AgiError]]:

@@ -55,7 +55,12 @@ def data_paths(
 def _cluster_root(environ: Mapping[str, str]) -> Path:
     root = cluster_share(environ)
     if root is None:
-        raise _no_cluster_share("the cluster share is not set")
+        raise ShareMissingError(
+            "the cluster share is not set where the daemon was started",
+            where="AGI_CLUSTER_SHARE",
+            remedy="Set it to the folder that is mounted at the same place on every host, then"
+            " `agi daemon stop`, and repeat the command: the next daemon knows it",
+        )
     if not root.is_dir():
         raise _no_cluster_share(f"the cluster share {root} is not a directory")
     return root

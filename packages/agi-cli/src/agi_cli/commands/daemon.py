@@ -127,7 +127,7 @@ def rebuild(
 
 def _recovered(session: Session, output: Format, done: Mapping[str, Any]) -> None:
     if output is Format.JSON:
-        session.write(json.dumps(done, ensure_ascii=False, indent=2) + "\n")
+        session.write_json(json.dumps(done, ensure_ascii=False, indent=2))
     else:
         session.print(recovery_facts(done))
 

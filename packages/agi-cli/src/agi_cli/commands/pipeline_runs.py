@@ -148,7 +148,7 @@ def compare(
         found = differences(client.get_pipeline_run(first), client.get_pipeline_run(second))
     if output is Format.JSON:
         rows = {"differences": [attrs.asdict(each) for each in found]}
-        session.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+        session.write_json(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     session.print(comparison_table(found))
 
@@ -185,7 +185,7 @@ def logs(
         steps = ((each, texts) for each, texts in groupby(pieces, key=lambda piece: piece[0]))
         if output is Format.JSON:
             whole = [{"step": each, "text": "".join(t for _, t in texts)} for each, texts in steps]
-            session.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+            session.write_json(json.dumps(whole, ensure_ascii=False, indent=2))
             return
         for each, texts in steps:
             if not step:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agi_cli import completion
-from agi_cli.arguments import app_reference
+from agi_cli.arguments import app_name
 from agi_cli.listing import fetched
 from agi_cli.options import App, Format, Limit, Output
 from agi_cli.session import session_of
@@ -34,7 +34,7 @@ def list_(
     """List the releases of APP, the one that was installed last first."""
     session = session_of(context)
     with session.client() as client:
-        listing = fetched(Release, client.list_releases, app_reference(name), limit=limit)
+        listing = fetched(Release, client.list_releases, app_name(name), limit=limit)
     session.show(output, listing, lambda: release_table(listing))
 
 

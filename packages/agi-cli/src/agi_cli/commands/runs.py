@@ -15,7 +15,7 @@ from agi_cli.completion import apps
 from agi_cli.following import follow_run
 from agi_cli.listing import fetched
 from agi_cli.options import DryRun, Format, Limit, Output, RunName, Verbose
-from agi_cli.page.document import run_page
+from agi_cli.page.document import GENERATED, run_page
 from agi_cli.reporting import report
 from agi_cli.session import session_of
 from agi_cli.views.plan_and_run import plan_and_run
@@ -124,7 +124,7 @@ def logs(
         files = ((each, texts) for each, texts in groupby(pieces, key=lambda piece: piece[0]))
         if output is Format.JSON:
             whole = [{"file": each, "text": "".join(t for _, t in texts)} for each, texts in files]
-            session.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+            session.write_json(json.dumps(whole, ensure_ascii=False, indent=2))
             return
         for each, texts in files:
             if not file:
@@ -238,6 +238,8 @@ def page(
     file: Annotated[
         Path, typer.Option("--file", metavar="FILE", help="Where to write it. [RUN.html]")
     ] = Path(),
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE whatever it is.")] = False,
 ) -> None:
     """Write RUN as one HTML page: what ran when, loads as planned and as they were, failures."""
     session = session_of(context)
@@ -246,7 +248,7 @@ def page(
         partitions = fetched(RunPartition, client.list_run_partitions, run.id).items
         plan = client.get_plan(run.plan) if run.plan else None
     target = Path(f"{run.id}.html") if file == Path() else file
-    write_file(target, run_page(run, partitions, plan))
+    write_file(target, run_page(run, partitions, plan), mark=GENERATED, force=force)
     session.say(f"written: {target}")
 
 

@@ -18,9 +18,12 @@ from agi_env.errors import SnippetStaleError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+_MARK = "snippet_api"
+"""Stands in the first lines of every snippet."""
 Target = Annotated[
     str, typer.Option("--file", "-f", metavar="FILE", help="Write it there, not to stdout.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace FILE whatever it is.")]
 Plan = Annotated[
     str,
     typer.Option(
@@ -52,10 +55,12 @@ def install(
     *,
     file: Target = "",
     notebook: Notebook = False,
+    force: Force = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Write the program that installs APP."""
-    _render(session_of(context), name, SnippetKind.INSTALL, file, output, notebook=notebook)
+    kind = SnippetKind.INSTALL
+    _render(session_of(context), name, kind, file, output, notebook=notebook, force=force)
 
 
 @app.command()
@@ -66,11 +71,13 @@ def distribute(
     file: Target = "",
     plan: Plan = "",
     notebook: Notebook = False,
+    force: Force = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Write the program that shows how the work of APP is distributed."""
     kind = SnippetKind.DISTRIBUTE
-    _render(session_of(context), name, kind, file, output, plan=plan, notebook=notebook)
+    session = session_of(context)
+    _render(session, name, kind, file, output, plan=plan, notebook=notebook, force=force)
 
 
 @app.command()
@@ -81,11 +88,13 @@ def run(
     file: Target = "",
     plan: Plan = "",
     notebook: Notebook = False,
+    force: Force = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Write the program that runs APP."""
     kind = SnippetKind.RUN
-    _render(session_of(context), name, kind, file, output, plan=plan, notebook=notebook)
+    session = session_of(context)
+    _render(session, name, kind, file, output, plan=plan, notebook=notebook, force=force)
 
 
 @app.command()
@@ -120,11 +129,12 @@ def _render(
     *,
     plan: str = "",
     notebook: bool,
+    force: bool,
 ) -> None:
     with session.client() as client:
         made = client.render_snippet(app_reference(name), kind, plan=plan, notebook=notebook)
     if file:
-        write_file(Path(file), made.text)
+        write_file(Path(file), made.text, mark=_MARK, force=force)
         session.say(f"written: {file}")
     if output is Format.JSON:
         session.show(output, made, lambda: "")

@@ -13,6 +13,8 @@ from agi_cluster.model.plan import Plan
 from agi_cluster.model.run import PartitionState, Run, RunPartition
 from agi_cluster.text import duration, moment, number
 
+GENERATED = '<meta name="generator" content="agi">'
+"""Stands in the head of every page."""
 _MOST_ROWS = 200
 _STYLE = """
 :root { --ink:#1c2733; --soft:#5d6b7a; --page:#ffffff; --panel:#f4f6f8; --line:#dde3e9;
@@ -62,7 +64,7 @@ def run_page(run: Run, partitions: Sequence[RunPartition], plan: Plan | None) ->
     title = f"{run.app} {run.id}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'{GENERATED}<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n"
     )
 

@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agi_env.foreign_text import printable_lines
+
 STATE_STYLES = {
     "SUCCEEDED": "green",
     "READY": "green",
@@ -37,7 +39,7 @@ def grid(
         justify = "right" if column in right else "left"
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_cell, row))
     return table
 
 
@@ -48,7 +50,7 @@ def facts(pairs: Iterable[tuple[str, RenderableType]]) -> Table:
     table.add_column(overflow="fold")
     for name, value in pairs:
         if value:
-            table.add_row(name, value)
+            table.add_row(name, _cell(value))
     return table
 
 
@@ -62,3 +64,11 @@ def listed(table: Table, empty: str, *, more: bool) -> RenderableType:
     if not table.row_count:
         return Text(empty)
     return Group(table, Text("... and more: --limit shows them")) if more else table
+
+
+def _cell(value: RenderableType) -> RenderableType:
+    """The value; a text as it will be shown, since the width of its column is measured by it."""
+    if isinstance(value, Text) and not value.plain.isprintable():
+        value = value.copy()
+        value.plain = printable_lines(value.plain)
+    return value

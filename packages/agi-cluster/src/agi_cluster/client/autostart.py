@@ -24,6 +24,7 @@ from agi_cluster.api.v1.daemon_pb2_grpc import DaemonServiceStub
 from agi_cluster.client.address import Address
 from agi_env.atomic_file import disk_errors
 from agi_env.errors import AgiError, DaemonAlreadyRunningError, DaemonStartError, error_from
+from agi_env.module_command import module_command
 from agi_env.paths import private_directory
 
 START_TIMEOUT = 30.0
@@ -35,7 +36,7 @@ _LAST_WORDS = 64 * 1024
 
 def daemon_command(state: Path) -> list[str]:
     """The command line of the daemon of a state directory."""
-    return [sys.executable, "-m", "agi_daemon", "serve", "--state-dir", str(state)]
+    return module_command(sys.executable, "agi_daemon", "serve", "--state-dir", str(state))
 
 
 def ensure_daemon(

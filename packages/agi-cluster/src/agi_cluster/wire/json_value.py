@@ -55,8 +55,8 @@ def value_from_wire(value: Value) -> Any:
 
 
 def struct_from_wire(struct: Struct) -> dict[str, Any]:
-    """The JSON object in a message."""
-    return {key: value_from_wire(value) for key, value in struct.fields.items()}
+    """The JSON object in a message, its keys in alphabetical order: on the wire they have none."""
+    return {key: value_from_wire(struct.fields[key]) for key in sorted(struct.fields)}
 
 
 class _Writer:

@@ -170,12 +170,14 @@ class Benchmarks:
         record = await self._store.write(work)
         self._events.announce(record.subject)
         if benchmark_id in self._measuring:
-            await self._measuring[benchmark_id].stop()
+            self._measuring[benchmark_id].stop()
         return record
 
     def _admit(self, record: BenchmarkRecord) -> None:
         benchmark_id = record.benchmark.id
-        self._measuring[benchmark_id] = Measuring(record, self._runs, self._save)
+        self._measuring[benchmark_id] = Measuring(
+            record, self._runs, self._save, self._requests.made
+        )
         task = asyncio.create_task(self._carry_out(record), name=record.subject)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -222,17 +224,15 @@ def _plain(name: str) -> str:
 def _settled(benchmark: Benchmark, error: AgiError | None) -> Benchmark:
     """The benchmark as it ends, after all its turns or where it was stopped."""
     state = BenchmarkState.SUCCEEDED
-    if benchmark.target is BenchmarkState.CANCELLED:
-        state, error = (
-            BenchmarkState.CANCELLED,
-            CancelledRunError(
-                "the benchmark was cancelled",
-                remedy=f"`agi run {benchmark.app} --benchmark` measures anew",
-            ),
-        )
-    elif error is not None or benchmark.recommended is None:
-        failed = next((row.error for row in benchmark.rows if row.error), None)
-        state, error = BenchmarkState.FAILED, error or failed
+    if error is not None:
+        state = BenchmarkState.FAILED
+    elif benchmark.target is BenchmarkState.CANCELLED:
+        anew = f"`agi run {benchmark.app} --benchmark` measures anew"
+        state = BenchmarkState.CANCELLED
+        error = CancelledRunError("the benchmark was cancelled", remedy=anew)
+    elif benchmark.recommended is None:
+        state = BenchmarkState.FAILED
+        error = next((row.error for row in benchmark.rows if row.error), None)
     return evolve(benchmark, state=state, error=error, end_time=datetime.now(UTC))
 
 

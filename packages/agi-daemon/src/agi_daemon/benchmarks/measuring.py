@@ -1,14 +1,16 @@
 """Measuring one benchmark: its runs one after another, each mode in its turn.
 
 Every run is asked for under a request id of its own, made from the benchmark's id, the mode and the
-round: a daemon that takes the benchmark up again finds the runs that were begun, and begins no
-run twice.
+round: a daemon that takes the benchmark up again finds the runs that were begun, begins no run
+twice, and leaves none going on where the benchmark was stopped.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve, frozen
@@ -20,13 +22,18 @@ from agi_cluster.model.services import RunService
 from agi_daemon.benchmarks.benchmark_store import BenchmarkRecord
 from agi_daemon.benchmarks.comparison import compared
 from agi_daemon.events import Fact
-from agi_env.errors import AgiError, RunFailedError
+from agi_daemon.runs import cancelling
+from agi_env.errors import AgiError, RunFailedError, RunNotFoundError
 from agi_env.mode import Mode
 
 _QUIET = 0
+_NO_GRACE_S = 0.0
 
 Save = Callable[[BenchmarkRecord, Fact], Awaitable[BenchmarkRecord]]
 """Stores a record with what happened, and returns it with what was asked of it meanwhile."""
+
+Begun = Callable[[str], str]
+"""The run that was begun under a request id; empty if there is none."""
 
 
 @frozen
@@ -45,31 +52,58 @@ class Measuring:
         record: The benchmark.
         runs: Where its runs are asked for.
         save: Stores it.
+        begun: Finds a run again.
     """
 
-    def __init__(self, record: BenchmarkRecord, runs: RunService, save: Save) -> None:
+    def __init__(self, record: BenchmarkRecord, runs: RunService, save: Save, begun: Begun) -> None:
         self._record = record
         self._runs = runs
         self._save = save
+        self._begun = begun
         self._result: Any = None
         self._first: Mode | None = None
-        self._current = ""
-        self._stopped = record.benchmark.target is BenchmarkState.CANCELLED
+        self._stop_asked = asyncio.Event()
+        if record.benchmark.target is BenchmarkState.CANCELLED:
+            self._stop_asked.set()
 
     async def measure(self) -> BenchmarkRecord:
-        """Take every turn, or those until it is stopped; the benchmark, still to be settled."""
+        """Take every turn, or those until it is stopped; the benchmark, still to be settled.
+
+        Raises:
+            AgiError: It was stopped, and a run of it cannot be.
+        """
         for turn in turns(self._record.benchmark):
-            if self._stopped:
+            if self._stop_asked.is_set():
                 break
             if self._row(turn.mode).error is None:
                 await self._take(turn)
+        if self._stop_asked.is_set():
+            await self._leave_none()
         return self._record
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Take no further turn, and end the run that is under way."""
-        self._stopped = True
-        if self._current:
-            await self._runs.cancel_run(self._current, grace_seconds=0.0)
+        self._stop_asked.set()
+
+    async def _leave_none(self) -> None:
+        """See that the runs end that were begun and are not counted, whoever began them.
+
+        They are those of the rounds that come next, as a row has a run for each round before.
+        """
+        rows = self._record.benchmark.rows
+        asked = [self._request_id(row.mode, len(row.runs)) for row in rows]
+        begun = [run_id for each in asked if (run_id := self._begun(each))]
+        untold = await cancelling.see_told(self._runs, begun, _NO_GRACE_S)
+        for run_id in begun:
+            if run_id in untold:
+                raise _goes_on(run_id, untold[run_id])
+            with suppress(RunNotFoundError):
+                await self._ended(run_id)
+
+    async def _stopping(self, run_id: str) -> None:
+        """Stop the run that is under way once that is asked; it is asked again at the end."""
+        await self._stop_asked.wait()
+        await cancelling.see_told(self._runs, [run_id], _NO_GRACE_S)
 
     async def _take(self, turn: Turn) -> None:
         row = self._row(turn.mode)
@@ -78,7 +112,7 @@ class Measuring:
             if run.id in row.runs:  # it was counted before the daemon was restarted
                 self._compare_result(turn, run)
                 return
-            if self._stopped:
+            if self._stop_asked.is_set():
                 return
             row = self._counted(turn, row, run)
         except AgiError as error:
@@ -86,7 +120,7 @@ class Measuring:
         await self._keep(row, turn)
 
     async def _run(self, turn: Turn) -> Run:
-        asked, benchmark = self._record.request, self._record.benchmark
+        asked = self._record.request
         request = StartRun(
             app=asked.app,
             mode=turn.mode,
@@ -94,17 +128,24 @@ class Measuring:
             args=asked.args,
             verbose=_QUIET,
         )
-        name = f"{benchmark.id}/{int(turn.mode)}/{turn.round}"
-        started = await self._runs.start_run(
-            request, request_id=str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-        )
-        self._current = started.id
-        if self._stopped:
-            await self.stop()
-        last = started
-        async for update, _ in self._runs.watch_run(started.id):
+        request_id = self._request_id(turn.mode, turn.round)
+        started = await self._runs.start_run(request, request_id=request_id)
+        stopper = asyncio.create_task(self._stopping(started.id), name=f"stop of {started.id}")
+        try:
+            return await self._ended(started.id) or started
+        finally:
+            stopper.cancel()
+            await asyncio.gather(stopper, return_exceptions=True)
+
+    def _request_id(self, mode: Mode, number: int) -> str:
+        name = f"{self._record.benchmark.id}/{int(mode)}/{number}"
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+    async def _ended(self, run_id: str) -> Run | None:
+        """The run as it ended."""
+        last = None
+        async for update, _ in self._runs.watch_run(run_id):
             last = update if isinstance(update, Run) else last
-        self._current = ""
         return last
 
     def _counted(self, turn: Turn, row: BenchmarkRow, run: Run) -> BenchmarkRow:
@@ -161,6 +202,14 @@ def turns(benchmark: Benchmark) -> Iterator[Turn]:
         first = number % len(modes)
         for mode in (*modes[first:], *modes[:first]):
             yield Turn(mode, number, number >= benchmark.warmups)
+
+
+def _goes_on(run_id: str, why: AgiError) -> RunFailedError:
+    return RunFailedError(
+        f"its run goes on, as it cannot be told to stop: {why.what}",
+        where=f"runs/{run_id}",
+        remedy=f"`agi runs cancel {run_id}` tells it",
+    )
 
 
 def seconds_of(run: Run) -> float:

@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from agi_daemon.install.credentials import masked
 from agi_daemon.install.release import digest_of
 from agi_env.errors import LockFailedError
 
@@ -89,4 +90,5 @@ def _check(line: str, source: str) -> None:
         Requirement(line)
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
-        raise LockFailedError(f"{line!r} is no dependency: {reason}", where=source) from error
+        fault = masked(f"{line!r} is no dependency: {reason}")
+        raise LockFailedError(fault, where=source) from error

@@ -18,6 +18,7 @@ from attrs import field, frozen
 from packaging.requirements import InvalidRequirement, Requirement
 from uv import find_uv_bin
 
+from agi_daemon.install.credentials import masked
 from agi_daemon.install.declarations import Declarations
 from agi_daemon.transport.child_process import run_child
 from agi_env.atomic_file import write_atomically
@@ -43,6 +44,11 @@ class LockEntry:
 
     requirement: Requirement
     hashes: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Name and version, for people: a URL is left out, it may hold a password."""
+        return f"{self.requirement.name}{self.requirement.specifier}"
 
     @property
     def line(self) -> str:
@@ -202,7 +208,8 @@ def _refused(stderr: str, where: str) -> LockFailedError:
 
 def decisive_line(stderr: str) -> str:
     """The line of uv's complaint that names the fault: its reasoning, or else its last cause."""
-    lines = [re.sub(r"^(error|cause|\W)[:\s]\s*", "", s) for s in _statements(stderr)]
+    said = _statements(masked(stderr))
+    lines = [re.sub(r"^(error|cause|\W)[:\s]\s*", "", s) for s in said]
     reasons = [line for line in lines if line.startswith("Because ")]
     fetches = [line for line in lines if line.startswith("Failed to fetch")]
     if fetches:
@@ -221,4 +228,5 @@ def _entry(line: str) -> LockEntry:
     try:
         return LockEntry(Requirement(requirement), tuple(sorted(h.strip() for h in hashes)))
     except InvalidRequirement as error:
-        raise LockFailedError(f"{requirement!r} is no locked requirement: {error}") from error
+        fault = f"{requirement!r} is no locked requirement: {error}"
+        raise LockFailedError(masked(fault)) from error

@@ -196,7 +196,7 @@ class Resolver:
             platform: That of the host.
             host: The host, on which a worker is compiled that cannot be compiled here.
             on_step: Called with each step of compiling.
-            on_fetch: Called with the requirements that are fetched, unless another call does it.
+            on_fetch: Called with names and versions of what is fetched, unless another call did it.
 
         Raises:
             WheelsFailedError: A wheel cannot be had.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from agi_daemon.install.credentials import masked
 from agi_daemon.install.host_platform import HostPlatform
 from agi_daemon.install.lock import Lock, LockEntry
 from agi_daemon.install.on_host.facts import host_platform
@@ -21,11 +22,12 @@ from agi_daemon.install.wheel_store import Wheel, WheelStore
 from agi_daemon.transport.child_process import run_child
 from agi_env.atomic_file import write_atomically
 from agi_env.errors import HostCommandTimeoutError, WheelsFailedError
+from agi_env.module_command import module_command
 from agi_env.paths import private_directory
 
 _DEADLINE_S = 1800.0
 _IDLE_S = 600.0  # a source distribution may compile in silence
-_PIP = (sys.executable, "-m", "pip")
+_PIP = module_command(sys.executable, "pip")
 _QUIET = ("--no-deps", "--require-hashes", "--no-input", "--disable-pip-version-check")
 
 
@@ -82,7 +84,7 @@ class Wheelhouse:
         Args:
             lock: What is needed.
             platform: Where.
-            on_fetch: Called with the requirements that are fetched, unless another call does it.
+            on_fetch: Called with names and versions of what is fetched, unless another call did it.
 
         Raises:
             WheelsFailedError: One cannot be fetched, built, or is not what was locked.
@@ -90,7 +92,7 @@ class Wheelhouse:
         async with self._turn[platform.tag]:  # a second host of the platform finds them stored
             missing = self.missing(lock, platform)
             if missing:
-                on_fetch(tuple(str(entry.requirement) for entry in missing))
+                on_fetch(tuple(entry.title for entry in missing))
                 await self._fetch(missing, platform)
         found = self.recall(lock, platform)
         if found is None:
@@ -184,6 +186,6 @@ async def _run_pip(argv: Sequence[str], folder: Path, where: str) -> None:
 
 
 def _complaint(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in masked(stderr).splitlines() if line.strip()]
     errors = [re.sub(r"^(ERROR|error):\s*", "", s) for s in lines if re.match("(?i)error:", s)]
     return (errors or lines[-1:] or ["pip said nothing"])[0]

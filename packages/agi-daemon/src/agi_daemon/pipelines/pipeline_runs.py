@@ -114,6 +114,7 @@ class PipelineRuns:
                 return await self.get_pipeline_run(claim.earlier)
             earlier = self._record(name)
             ended = _step(earlier, step)
+            step = ended.step
             if earlier.run.state.settled:
                 found = await self._pipelines.find(earlier.run.file, earlier.run.module)
                 now = _as_before(found, earlier)
@@ -176,7 +177,7 @@ class PipelineRuns:
         async with self._requests.claim(request_id, "CancelPipelineRun", content) as claim:
             record = self._record(claim.earlier or name)
             if step:
-                _step(record, step)
+                step = _step(record, step).step
             if claim.earlier or validate_only:
                 return record.run
             grace = DEFAULT_GRACE_S if grace_seconds is None else grace_seconds
@@ -188,7 +189,7 @@ class PipelineRuns:
         """Yield the text that steps printed, as far as it is written, or until they have ended."""
         record = self._record(name)
         if step:
-            _step(record, step)
+            step = _step(record, step).step
         logs = StepLogs(self._parts.folder, lambda: self._record(name), step)
         async for piece in logs.follow() if follow else logs.read():
             yield piece

@@ -41,9 +41,10 @@ class PipelineRunRecord:
         return f"pipelineRuns/{self.run.id}"
 
     def index(self, step_id: str) -> int | None:
-        """The place of a step."""
-        places = (i for i, step in enumerate(self.run.steps) if step.step == step_id)
-        return next(places, None)
+        """The place of the step of this id, or with this number in the execution's order."""
+        places = {step.step: i for i, step in enumerate(self.run.steps)}
+        numbers = {str(i + 1): i for i in range(len(self.run.steps))}
+        return places.get(step_id, numbers.get(step_id))
 
     def places(self, *states: StepState) -> tuple[int, ...]:
         """The places of the steps in any of these states."""

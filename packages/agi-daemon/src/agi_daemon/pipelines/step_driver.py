@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agi_cluster.model.pipeline import StepState
-from agi_cluster.model.pipeline_run import StepExecution
+from agi_cluster.model.pipeline_run import LinkedResource, StepExecution
 from agi_daemon.log import get_log
-from agi_daemon.pipelines import outputs, step_directory, transitions
+from agi_daemon.pipelines import links, outputs, step_directory, transitions
 from agi_daemon.pipelines.run_record import PipelineRunRecord
 from agi_daemon.pipelines.step_line import StepEnd, StepLine, attached
 from agi_daemon.pipelines.transitions import Change, Ending
+from agi_daemon.runs.cancelling import Untold
 from agi_env.errors import (
     AgiError,
     CancelledRunError,
@@ -93,20 +95,23 @@ class StepDriver:
         Raises:
             AgiError: It cannot be executed.
         """
-        step, record = self._step, self._record
+        try:
+            end = await self._executed()
+        except Exception:
+            await self._leave_none()
+            raise
+        await self._execution.change(transitions.ended(self.index, await self._ending(end)))
+
+    async def _executed(self) -> StepEnd:
+        file, address = self._record.run.file, self._parts.address
         await asyncio.to_thread(
-            step_directory.write,
-            self._place,
-            step,
-            record.run.file,
-            self._token,
-            self._parts.address,
+            step_directory.write, self._place, self._step, file, self._token, address
         )
         end = await self._followed()
         while end.lost and self._may_repeat():
             self._record = await self._execution.change(transitions.started_again(self.index))
             end = await self._followed()
-        await self._execution.change(transitions.ended(self.index, await self._ending(end)))
+        return end
 
     def _may_repeat(self) -> bool:
         step = self._step
@@ -135,7 +140,9 @@ class StepDriver:
                 return await line.end()
             finally:
                 stopper.cancel()
-                await asyncio.gather(stopper, return_exceptions=True)
+                (failure,) = await asyncio.gather(stopper, return_exceptions=True)
+                if isinstance(failure, Exception):
+                    _log.error("a step was not stopped", place=str(self._place), error=failure)
 
     async def _stopping(self, line: StepLine) -> None:
         """Stop the step, and the runs that it started, when that is asked or its time is up."""
@@ -156,13 +163,42 @@ class StepDriver:
 
     async def _ending(self, end: StepEnd) -> Ending:
         order, file = self._record.orders[self.index], self._record.run.file
-        state, error = self._verdict(end)
         made = await asyncio.to_thread(outputs.recorded, order.outputs, file)
+        untold = await self._leave_none()
         linked = await self._parts.links.of(self._token)
+        state, error = self._verdict(end, linked)
+        if untold:
+            state, error = StepState.FAILED, self._goes_on(untold)
         return Ending(state=state, exit_code=end.code, error=error, linked=linked, outputs=made)
 
-    def _verdict(self, end: StepEnd) -> tuple[StepState, AgiError | None]:
-        if end.code == 0:
+    async def _leave_none(self) -> Untold:
+        """See that the runs of a step that was stopped end, what became of its stop before.
+
+        A crash, a full disk, or the end of its process may have come between the stop and the
+        cancel of its runs; and until it has ended, a step whose time is up may start others.
+        """
+        if self._timed_out:
+            await self._execution.change(transitions.closed(self.index))
+        if not self._stop_asked.is_set():
+            return {}
+        return await self._parts.links.see_cancelled(self._token, self._grace)
+
+    def _goes_on(self, untold: Untold) -> StepFailedError:
+        """It may not be called stopped, nor timed out, while runs of it use their cores."""
+        why = next(iter(untold.values()))
+        return StepFailedError(
+            f"{', '.join(untold)} cannot be told to stop, and may go on: {why.what}",
+            where=f"step {self._step.step}",
+            remedy="`agi runs cancel RUN` tells it",
+            metadata={"step": self._step.step, "runs": ",".join(untold)},
+        )
+
+    def _verdict(
+        self, end: StepEnd, linked: Sequence[LinkedResource]
+    ) -> tuple[StepState, AgiError | None]:
+        # One that leaves with 0 when it is told to stop has not done what its runs had not.
+        cut_short = self._stop_asked.is_set() and any(map(links.is_cut_short, linked))
+        if end.code == 0 and not cut_short:
             return StepState.SUCCEEDED, None
         where = f"step {self._step.step}"
         if self._timed_out:

@@ -11,6 +11,7 @@ from typing import Any
 
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import error_from
+from agi_env.module_command import module_command
 
 
 class StepLine:
@@ -59,7 +60,7 @@ async def attached(
     transport: HostTransport, directory: Path, epoch: int
 ) -> AsyncIterator[StepLine]:
     """Join the process of a step, or start it; at most one is started with each epoch."""
-    argv = [sys.executable, "-m", "agi_daemon.pipelines.step_attach"]
-    argv += [str(directory), "--epoch", str(epoch)]
+    arguments = (str(directory), "--epoch", str(epoch))
+    argv = module_command(sys.executable, "agi_daemon.pipelines.step_attach", *arguments)
     async with await transport.open_channel(argv) as channel:
         yield StepLine(channel)

@@ -173,6 +173,15 @@ def ended(index: int, ending: Ending) -> Change:
     return change
 
 
+def closed(index: int) -> Change:
+    """A step may ask for nothing more."""
+
+    def change(record: PipelineRunRecord) -> Changed:
+        return Changed(record=record, closes=(record.orders[index].token,))
+
+    return change
+
+
 def failed(index: int, error: AgiError) -> Change:
     """A step that could not be executed at all."""
     return ended(index, Ending(state=StepState.FAILED, error=error))

@@ -21,6 +21,7 @@ from agi_daemon.planning.requirements import NO_PINS
 from agi_daemon.planning.slots import Slot
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.errors import AgiError, InternalError, error_from
+from agi_env.module_command import module_command
 
 APART_FROM = 20_000
 """Partitions from which starting a process costs less than holding everybody else up."""
@@ -49,7 +50,7 @@ async def place_apart(
         "excluded": sorted(excluded),
     }
     completed = await here.run(
-        [sys.executable, "-m", "agi_daemon.planning.apart"],
+        module_command(sys.executable, "agi_daemon.planning.apart"),
         stdin=json.dumps(facts).encode() + b"\n" + weights.tobytes(),
         deadline_s=_DEADLINE_S,
         max_output_bytes=_MOST_BYTES,

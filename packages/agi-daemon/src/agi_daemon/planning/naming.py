@@ -9,6 +9,7 @@ from agi_daemon.apps.resolution import Resolution
 from agi_daemon.planning.named import Named
 from agi_daemon.transport.host_transport import Completed, HostTransport
 from agi_env.errors import AgiError, HostCommandTimeoutError, PartitionsFailedError, error_from
+from agi_env.module_command import module_command
 from agi_env.runtime.partition_block import PartitionBlock
 
 DEADLINE_S = 120.0
@@ -44,7 +45,7 @@ async def name_partitions(transport: HostTransport, build: str, resolution: Reso
     }
     try:
         completed = await transport.run(
-            [f"{build}/bin/python", "-m", "agi_env.runtime.naming"],
+            module_command(f"{build}/bin/python", "agi_env.runtime.naming"),
             stdin=json.dumps(request).encode(),
             deadline_s=DEADLINE_S + _MARGIN_S,
             max_output_bytes=MOST_BYTES,

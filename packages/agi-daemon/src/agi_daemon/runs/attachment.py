@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from agi_daemon.runs.record import RunRecord
-from agi_daemon.runs.run_directory import place_of
+from agi_daemon.runs.run_directory import place_of, python_of
 from agi_daemon.runs.standby import Standby
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
@@ -132,7 +132,7 @@ async def attached(
         str(record.journal_seq),
         *(["--keys"] if keys else []),
     ]
-    python = record.python_on(transport.host)
+    python = python_of(transport, record)
     async with await standby.channel(transport, python, arguments) as channel:
         if keys:
             await channel.send(keys.to_line())

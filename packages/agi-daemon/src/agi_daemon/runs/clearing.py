@@ -18,10 +18,11 @@ from agi_daemon.events import Events, Fact
 from agi_daemon.log import get_log
 from agi_daemon.runs import run_store
 from agi_daemon.runs.record import RunRecord
-from agi_daemon.runs.run_directory import place_of
+from agi_daemon.runs.run_directory import place_of, python_of
 from agi_daemon.store.store import Store
 from agi_daemon.transport.host_transport import HostTransport
 from agi_env.errors import AgiError, HostNotFoundError, RefusedError
+from agi_env.module_command import module_command
 
 _log = get_log(__name__)
 
@@ -123,8 +124,8 @@ async def _end_there(transport: HostTransport, record: RunRecord) -> None:
     Raises:
         AgiError: The host does not answer, or something went wrong there.
     """
-    argv = [record.python_on(transport.host), "-m", "agi_env.runtime.clear_run"]
-    argv += [str(place_of(transport, record.run.id))]
+    python, place = python_of(transport, record), str(place_of(transport, record.run.id))
+    argv = module_command(python, "agi_env.runtime.clear_run", place)
     ended = await transport.run(argv, deadline_s=DEADLINE_S)
     if ended.returncode != 0:
         said = ended.stdout.decode(errors="replace")[-500:]

@@ -12,6 +12,7 @@ from attrs import frozen
 from agi_daemon.install.on_host import TALK
 from agi_daemon.transport.host_program import HostProgram, answer_of, command
 from agi_daemon.transport.host_transport import HostTransport
+from agi_env.errors import StateUnreadableError
 from agi_env.runtime.journal import JOURNAL_FILE, Recovered, scan
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 
@@ -23,6 +24,9 @@ _DEADLINE_S = 300.0
 _BATCH_BYTES = 16 * 1024 * 1024
 """How much is read at once, unless one run alone has more."""
 _MOST_OUTPUT = 1024 * 1024 * 1024
+MOST_FILE_BYTES = 1024 * 1024 * 1024
+"""The most that one file of a run may have: a million partitions take 200 MB of plan, and half a
+gigabyte of journal. A few kilobytes of what a host tells could become any size otherwise."""
 
 
 @frozen
@@ -30,12 +34,23 @@ class FoundRun:
     """What the directory of one run holds."""
 
     run_id: str
+    """The directory's name."""
     host: str
-    spec: bytes
-    plan: bytes
-    journal: bytes
-    verdict: bytes
-    """Each is empty where there is no such file."""
+    """Who tells it; what it tells is to be believed of its own runs alone."""
+    packed: Mapping[str, str]
+    """The files that are there, by name, as they came."""
+
+    def has(self, file: str) -> bool:
+        """Whether there is such a file."""
+        return file in self.packed
+
+    def content(self, file: str, most_bytes: int = MOST_FILE_BYTES) -> bytes:
+        """What is in a file; empty where there is none.
+
+        Raises:
+            StateUnreadableError: It came damaged, or has more than so many bytes.
+        """
+        return _inflated(self.packed[file], file, most_bytes) if self.has(file) else b""
 
     def read_spec(self) -> RunSpec:
         """The spec.
@@ -43,7 +58,7 @@ class FoundRun:
         Raises:
             StateUnreadableError: It is damaged or of a newer version.
         """
-        return RunSpec.from_json(self.spec)
+        return RunSpec.from_json(self.content(SPEC_FILE))
 
     def read_plan(self) -> RunPlan:
         """The plan.
@@ -51,11 +66,15 @@ class FoundRun:
         Raises:
             StateUnreadableError: It is damaged or of a newer version.
         """
-        return RunPlan.from_json(self.plan)
+        return RunPlan.from_json(self.content(PLAN_FILE))
 
     def read_journal(self) -> Recovered:
-        """The journal up to its first damage."""
-        return scan(self.journal)
+        """The journal up to its first damage.
+
+        Raises:
+            StateUnreadableError: It came damaged, or is too large.
+        """
+        return scan(self.content(JOURNAL_FILE))
 
 
 @frozen
@@ -76,7 +95,7 @@ async def found_runs(transport: HostTransport) -> AsyncIterator[FoundRun]:
     for names in _batches(listed):
         read = (await _ask(transport, op="read", runs=names))["runs"]
         for name, files in read.items():
-            yield _unpacked(name, transport.host, files)
+            yield FoundRun(name, transport.host, files)
 
 
 async def remove_runs(
@@ -117,9 +136,14 @@ def _batches(listed: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
         yield names
 
 
-def _unpacked(name: str, host: str, files: Mapping[str, str]) -> FoundRun:
-    contents = (
-        zlib.decompress(base64.b64decode(files[file])) if file in files else b""
-        for file in (SPEC_FILE, PLAN_FILE, JOURNAL_FILE, VERDICT_FILE)
-    )
-    return FoundRun(name, host, *contents)
+def _inflated(packed: str, file: str, most_bytes: int) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        content = stream.decompress(base64.b64decode(packed), most_bytes)
+    except (TypeError, ValueError, zlib.error) as error:
+        raise StateUnreadableError(f"its {file} came damaged ({error})") from error
+    if stream.unconsumed_tail:
+        raise StateUnreadableError(f"its {file} has more than {most_bytes} bytes")
+    if not stream.eof:
+        raise StateUnreadableError(f"its {file} came without its end")
+    return content

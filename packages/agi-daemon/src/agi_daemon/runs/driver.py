@@ -139,7 +139,7 @@ class RunDriver:
     async def _plan(self) -> None:
         record = self._record
         home = self._parts.hosts.transport(record.runner_host)
-        self._standby.prepare(home, record.python_on(home.host))
+        self._standby.prepare(home, run_directory.python_of(home, record))
         planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
         if not await self._unless_stopped(planning):
             return
@@ -167,6 +167,7 @@ class RunDriver:
     async def _start(self) -> None:
         """Write the run's directories; after a move, only the new runner's, with the journal."""
         transports = self._parts.hosts.transport
+        await self._keys()  # before any directory: one without keys here is another daemon's
         try:
             meeting = await meeting_host(self._record, transports)
             home = transports(self._record.runner_host)

@@ -16,13 +16,13 @@ from typing import Any
 from attrs import evolve, field, mutable
 
 from agi_cluster.model.run import RunState
-from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.events import Events, Fact
 from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.log import get_log
 from agi_daemon.planning import restored_plan
 from agi_daemon.planning.plans import plan_reference
 from agi_daemon.runs import run_directory, run_store
+from agi_daemon.runs.adoption import obstacle
 from agi_daemon.runs.directories import found_runs
 from agi_daemon.runs.journal_copy import JournalCopy
 from agi_daemon.runs.record import RunRecord
@@ -117,7 +117,7 @@ class Rebuild:
         if known is not None and not _behind(known, each):
             self.done.note(each.run_id, Outcome.KNOWN)
             return
-        if not each.settled and (reason := self._held_back(each)):
+        if not each.settled and (reason := self._obstacle(each)):
             self.done.note(each.run_id, Outcome.LEFT, reason)
             return
         await self._restore(each, known)
@@ -129,22 +129,10 @@ class Rebuild:
         except RunNotFoundError:
             return None
 
-    def _held_back(self, each: Restorable) -> str:
-        """Why an unsettled run cannot be adopted; empty where it can."""
-        record, known = each.record, set(self._hosts.addresses())
-        assert record is not None
-        missing = [host for host in (record.runner_host, *record.builds) if host not in known]
-        if missing:
-            return f"{', '.join(missing)} is not enrolled: restore a backup, or enrol it"
-        if self._is_anothers(each, record):
-            return "its keys are not here, it is another daemon's: once it has ended it is taken in"
-        return ""
-
-    def _is_anothers(self, each: Restorable, record: RunRecord) -> bool:
-        """Whether somebody else, with the same login on its host, drives a run that has begun."""
-        begun = each.course is not None and each.course.records
-        far = record.runner_host != THIS_MACHINE
-        return bool(begun and far and each.run_id not in self._keys.held())
+    def _obstacle(self, each: Restorable) -> str:
+        assert each.record is not None
+        known, keys = self._hosts.addresses(), self._keys.held()
+        return obstacle(each.record, known, keys, self._hosts.transport)
 
     async def _restore(self, each: Restorable, known: RunRecord | None) -> None:
         course, verdict = each.course, each.verdict

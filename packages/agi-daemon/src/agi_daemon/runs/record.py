@@ -72,10 +72,6 @@ class RunRecord:
             return ()  # nobody was asked to start anything; or all of it ends with its runner
         return tuple(dict.fromkeys((*self.resolution.hosts, self.runner_host)))
 
-    def python_on(self, host: str) -> str:
-        """The interpreter of the run's build on one of its hosts."""
-        return f"{self.builds[host]}/bin/python"
-
     def moved(self, state: RunState) -> RunRecord:
         """The record in another state."""
         return evolve(self, run=evolve(self.run, state=state))

@@ -19,6 +19,7 @@ from agi_daemon.runs.record import RunRecord
 from agi_daemon.runs.restorable import verdict_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, NotFoundError, PythonMissingError, RefusedError
+from agi_env.module_command import module_command
 from agi_env.runtime.inheritance import INHERITANCE_FILE
 from agi_env.runtime.journal import JOURNAL_FILE
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
@@ -33,6 +34,16 @@ _RETRY_PAUSE_S = 0.2
 def place_of(transport: HostTransport, run_id: str) -> PurePosixPath:
     """Where the directory of a run is on its host."""
     return transport.root / "runs" / run_id
+
+
+def python_of(transport: HostTransport, record: RunRecord) -> str:
+    """The interpreter of the run's build on one of its hosts.
+
+    Of what the record says only the build's name counts: it may have been told by another host,
+    and nothing outside our own builds is to be executed for that.
+    """
+    name = PurePosixPath(record.builds[transport.host]).name
+    return str(transport.root / "builds" / name / "bin" / "python")
 
 
 async def write(
@@ -111,8 +122,8 @@ async def _log_pieces(
     file: str,
     over: asyncio.Event | None,
 ) -> AsyncIterator[tuple[str, str]]:
-    argv = [record.python_on(transport.host), "-m", "agi_env.runtime.logs", *options]
-    argv += [str(place_of(transport, record.run.id)), *([file] if file else [])]
+    arguments = [*options, str(place_of(transport, record.run.id)), *([file] if file else [])]
+    argv = module_command(python_of(transport, record), "agi_env.runtime.logs", *arguments)
     try:
         async with await transport.open_channel(argv) as channel, _telling(channel, over):
             async for line in channel.lines():

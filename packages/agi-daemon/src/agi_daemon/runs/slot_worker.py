@@ -15,9 +15,10 @@ from attrs import frozen
 
 from agi_daemon.runs.exit_cause import exit_cause
 from agi_daemon.runs.record import RunRecord, SchedulerPlace
-from agi_daemon.runs.run_directory import place_of
+from agi_daemon.runs.run_directory import place_of, python_of
 from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import OutOfTimeError, RefusedError, error_from
+from agi_env.module_command import module_command
 from agi_env.runtime.causes import EndCause
 from agi_env.runtime.cluster_keys import ClusterKeys
 
@@ -54,10 +55,10 @@ class Post:
     @property
     def command(self) -> list[str]:
         """What joins or starts the worker there."""
-        python = self.record.python_on(self.transport.host)
+        python = python_of(self.transport, self.record)
         place = str(place_of(self.transport, self.record.run.id))
         module = "agi_env.runtime.worker_attach"
-        return [python, "-m", module, place, "--slot", str(self.slot)]
+        return module_command(python, module, place, "--slot", str(self.slot))
 
 
 class SlotWorker:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from agi_daemon.transport.host_transport import Channel
 from agi_env.errors import AgiError
+from agi_env.module_command import module_command
 
 
 class Place(Protocol):
@@ -41,7 +42,7 @@ class Standby:
         """Start one on a host, with this interpreter; nothing happens if one waits already."""
         if self._waiting is None:
             self._place = (transport.host, python)
-            command = [python, "-m", ATTACH_MODULE, "--standby"]
+            command = module_command(python, ATTACH_MODULE, "--standby")
             self._waiting = asyncio.create_task(
                 transport.open_channel(command), name=f"standby on {transport.host}"
             )
@@ -55,7 +56,7 @@ class Standby:
         if self._place == (transport.host, python) and (channel := await self._taken()):
             await channel.send(json.dumps({"arguments": list(arguments)}).encode() + b"\n")
             return channel
-        return await transport.open_channel([python, "-m", ATTACH_MODULE, *arguments])
+        return await transport.open_channel(module_command(python, ATTACH_MODULE, *arguments))
 
     async def close(self) -> None:
         """End the one that waits."""

@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from weakref import WeakValueDictionary
 
@@ -55,6 +55,19 @@ class Claim:
             )
 
 
+@contextmanager
+def asked_by_nobody() -> Iterator[None]:
+    """What is done in this context the daemon does itself.
+
+    A task that a step began goes on when the token of the step is closed, and still has to act.
+    """
+    noted = STEP_TOKEN.set("")
+    try:
+        yield
+    finally:
+        STEP_TOKEN.reset(noted)
+
+
 class Requests:
     """The request ids that were accepted, and those in flight."""
 
@@ -87,6 +100,11 @@ class Requests:
         async with lock:
             earlier = self._earlier(request_id, fingerprint)
             yield Claim(request_id, method, fingerprint, earlier, step)
+
+    def made(self, request_id: str) -> str:
+        """The resource that was made under an id; empty if there is none."""
+        row = self._store.read(_find(request_id))
+        return "" if row is None else str(row["resource"])
 
     def _earlier(self, request_id: str, fingerprint: str) -> str:
         row = self._store.read(_find(request_id))

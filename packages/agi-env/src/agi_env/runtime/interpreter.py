@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agi_env.module_command import module_command
 from agi_env.runtime.devices import VISIBLE_VARIABLE
 
 MARK = "AGI_EXECUTOR"
@@ -36,7 +37,7 @@ class Interpreter:
 
     def command(self, module: str, *arguments: str) -> list[str]:
         """The command that runs a module, unbuffered, without the current directory's modules."""
-        return [self.python, "-u", "-P", "-m", module, *arguments]
+        return module_command(self.python, module, *arguments, options=("-u",))
 
     def environment(self, threads: int, mark: str, device: str = "") -> dict[str, str]:
         """The environment of an executor that may use this many threads, and this GPU alone."""
