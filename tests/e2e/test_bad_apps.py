@@ -32,6 +32,10 @@ class {manager}(BaseApp):
     def well(self):
         return [Partition.of(id=f"p{number}", payload=number) for number in range(3)]
 
+    def saying(self):
+        print("three of them")
+        return self.well()
+
     def no_partition(self): return []
     def one(self): return [Partition.of(id="p1", payload=1)]
     def text_as_weight(self): return [Partition.of(id="p", weight="x")]
@@ -46,6 +50,7 @@ class {manager}(BaseApp):
     def crashing(self): os.kill(os.getpid(), 11)
 
     def raising(self):
+        print("looking for months")
         yield Partition.of(id="first")
         raise LookupError("no such month")
 
@@ -254,8 +259,25 @@ def test_what_a_manager_prints_is_no_answer_and_fills_nothing(
     bad: Bad, daemon: RunningDaemon
 ) -> None:
     before = size_of(daemon.root)
-    assert bad.run(naming="printing").result == [0, None, 2]
+    run = bad.run(naming="printing")
+    assert run.result == [0, None, 2]
     assert size_of(daemon.root) - before < 2 * LOG_FILE_LIMIT
+    kept = [text for _, text in bad.client.read_run_log(run.id, file="planning.log")]
+    assert set("".join(kept)) == {"x"}
+
+
+def test_what_a_manager_prints_before_it_fails_is_in_the_logs(bad: Bad) -> None:
+    run = bad.fail(naming="raising")
+    assert list(bad.client.read_run_log(run.id)) == [("planning.log", "looking for months\n")]
+    followed = bad.client.read_run_log(run.id, follow=True)
+    assert list(followed) == [("planning.log", "looking for months\n")]
+
+
+def test_what_a_manager_prints_comes_with_its_new_plan(bad: Bad) -> None:
+    request = CreatePlan(app=str(bad.root), args={"naming": "saying"})
+    plan = bad.client.create_plan(request)
+    assert plan.printed == "three of them\n"
+    assert bad.client.get_plan(plan.name).printed == ""
 
 
 def test_a_manager_that_leaves_a_process_behind(bad: Bad, daemon: RunningDaemon) -> None:
