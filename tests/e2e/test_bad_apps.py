@@ -394,9 +394,9 @@ def test_prints_without_end_fill_nothing_and_hold_nothing_up(
     ("name", "sources", "code", "words"),
     [
         ("lost", {"worker": "import polarsx\n"}, "APP_IMPORT_FAILED", "the missing package in"),
-        ("zero", {"worker": "x = 1\ny = x / 0\n"}, "APP_IMPORT_FAILED", "this line: y = x / 0."),
+        ("zero", {"worker": "x = 1\ny = x / 0\n"}, "APP_IMPORT_FAILED", 'this line: "y = x / 0".'),
         ("away", {"manager": "import polarsx\n"}, "APP_IMPORT_FAILED", "'polarsx'"),
-        ("typo", {"worker": "\ndef x(:\n"}, "APP_IMPORT_FAILED", "Mend this line: def x(:."),
+        ("typo", {"worker": "\ndef x(:\n"}, "APP_IMPORT_FAILED", 'this line: "def x(:".'),
         ("quit", {"worker": "import sys\nsys.exit(2)\n"}, "APP_IMPORT_FAILED", ":2: SystemExit"),
         (
             "dies",

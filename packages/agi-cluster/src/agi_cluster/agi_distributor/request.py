@@ -169,8 +169,7 @@ def refuse_slips(args: Mapping[str, Any]) -> None:
         likely = meant(name, _PARAMETERS)
         if likely:
             raise RequestInvalidError(
-                f"{name} is no parameter and very like {likely}",
-                where=name,
+                f"{name} is no parameter, and {likely} is very like it",
                 remedy=f"Say {likely}=, if that is what is meant; an argument of the app with such"
                 " a name is given by its settings",
             )

@@ -136,8 +136,7 @@ _HEADER = ("slot", "host", "cores", "partitions", "busy", "cpu")
 
 
 def _why(failed: RunPartition) -> str:
-    error = failed.error
-    return one_line(f"{error.what.rstrip('.')}. {error.remedy}.") if error else "it failed"
+    return one_line(failed.error.what) if failed.error else "it failed"
 
 
 def _row(slot: RunSlot) -> tuple[str, ...]:

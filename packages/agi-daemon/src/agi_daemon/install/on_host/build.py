@@ -41,7 +41,7 @@ def trace(name, error):
 def remedy(error, line):
     if isinstance(error, ModuleNotFoundError):
         return "Mend the import, or declare the missing package in the app's pyproject.toml"
-    return "Mend this line: " + line[:200] if line else ""
+    return 'Mend this line: "%s"' % line[:200] if line else ""
 for name in sys.argv[4:]:
     try:
         importlib.import_module(name)
