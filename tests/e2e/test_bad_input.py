@@ -19,6 +19,7 @@ from agi_cluster.model.selection import Selection
 from agi_cluster.testing import RunningDaemon
 from agi_env.errors import NoRoomError, catalogue
 from agi_env.mode import Mode
+from agi_env.runtime.supervisor import is_alive
 
 Asking = Programs = Any  # the classes of conftest.py
 
@@ -279,6 +280,20 @@ def test_a_run_whose_runner_cannot_be_kept(
     ended = ask.settled(started.id)
     ask.told(ended.error, "RUNNER_LOST")
     assert ask.run(toy).result == 1
+
+
+def test_a_run_whose_supervisor_never_ends_gives_its_cores_back(
+    ask: Asking, client: Client, toy: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    started = client.start_run(StartRun(app=str(toy), mode=Mode.POOL, args={"gate": str(gate)}))
+    ask.until(lambda: client.get_run(started.id).progress.running > 0)
+    directory = Path(client.get_run(started.id).paths.run_directory)
+    os.kill(json.loads((directory / "runner.json").read_bytes())["pid"], signal.SIGSTOP)
+    gate.touch()
+    assert ask.settled(started.id).result == 1
+    assert ask.run(toy, mode=Mode.POOL).result == 1  # on the same cores: all that there are
+    ask.until(lambda: not client.get_run(started.id).uncleared_hosts and not is_alive(directory))
 
 
 def test_a_request_that_is_too_large(ask: Asking, client: Client, toy: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
@@ -48,6 +49,7 @@ class SpokenChannel:
 
 
 ATTACHED = b'{"attached": {"started": true, "epoch": 3, "pid": 5}}'
+SETTLED = b'{"record": {"seq": 2, "kind": "settled"}}'
 RECORD = b'{"record": {"seq": 1, "kind": "runner_started"}}'
 
 
@@ -58,6 +60,21 @@ def refused(error: AgiError) -> bytes:
 
 async def heard(line: Attachment) -> list[dict[str, Any]]:
     return [record async for batch in line.batches() for record in batch]
+
+
+class SilentChannel(SpokenChannel):
+    """One whose far side never ends."""
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        async for line in super().lines():
+            yield line
+        await asyncio.Event().wait()
+
+
+async def test_a_runner_that_is_settled_and_stays_is_not_waited_for():
+    line = Attachment(SilentChannel([ATTACHED, SETTLED]), farewell_s=0.01)
+    assert [record["kind"] for record in await heard(line)] == ["settled"]
+    assert line.gone is None
 
 
 @pytest.mark.parametrize("torn", [b"", b"{", RECORD[:-1], RECORD[:20]])

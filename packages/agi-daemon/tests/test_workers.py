@@ -50,7 +50,7 @@ class Site:
         self.starts.touch()
 
     def workers(self, code: int, scheduler: SchedulerPlace | None = None) -> Workers:
-        python = self.folder / "build" / "bin" / "python"
+        python = self.folder / "host" / "builds" / "build" / "bin" / "python"
         python.parent.mkdir(parents=True)
         python.write_text(ENDS_AT_ONCE.format(starts=self.starts, code=code))
         python.chmod(0o755)

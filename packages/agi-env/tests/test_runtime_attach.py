@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from agi_env.errors import OutOfTimeError
-from agi_env.runtime import run_lock, supervisor
+from agi_env.runtime import process_tree, run_lock, supervisor
 from agi_env.runtime.attach import Commands
 from agi_env.runtime.bounded_log import BoundedLog
 from agi_env.runtime.identity import Identity
@@ -27,6 +27,22 @@ from agi_env.runtime.stdin_lines import StdinLines
 
 TOYS = Path(__file__).with_name("runtime_toys.py")
 Line = dict[str, Any]
+
+# A start whose supervisor is stopped as soon as it is there.
+STUCK_START = """
+import os, signal, sys
+from pathlib import Path
+from agi_env.errors import OutOfTimeError
+from agi_env.runtime import supervisor
+def stop():
+    os.write(1, b"%d\\n" % os.getpid())
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.register_at_fork(after_in_child=stop)
+try:
+    supervisor.start(Path(sys.argv[1]), 1, lambda *_: 0, start_s=0.3)
+except OutOfTimeError as error:
+    print(error.what)
+"""
 
 
 class Attachment:
@@ -294,6 +310,39 @@ def test_a_next_runner_clears_up_after_one_that_nobody_saw_off(attach: Attach) -
     assert exit_facts(lines[-1]) == (2, 0, None)
 
 
+def test_a_supervisor_that_is_stuck_before_it_is_known_is_not_left_with_the_lock(
+    attach: Attach, run_dir: Path
+) -> None:
+    command = [sys.executable, "-c", STUCK_START, str(run_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    stuck, said = done.stdout.splitlines()
+
+    assert said == "the supervisor of the run did not come up"
+    assert ends(int(stuck))
+    assert not supervisor.is_alive(run_dir)
+    next_one = attach("settles")
+    assert next_one.attached["attached"]["started"] is True
+    assert next_one.rest()[-1]["settled"] is True
+
+
+def test_a_supervisor_that_is_stuck_before_it_is_known_ends_with_its_starter(
+    attach: Attach, run_dir: Path
+) -> None:
+    log = run_dir / "logs/supervisor.log"
+    log.parent.mkdir()
+    os.mkfifo(log)  # opening it for writing waits for a reader
+    first = attach.begin("settles")
+    while not (stuck := process_tree.descendants(first.process.pid)):
+        assert first.process.poll() is None
+    first.process.kill()
+
+    assert ends(stuck[0].pid)
+    log.unlink()
+    second = attach("settles")
+    assert second.attached["attached"]["started"] is True
+    assert second.rest()[-1]["settled"] is True
+
+
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_an_epoch_is_used_once(attach: Attach, epoch: int) -> None:
     attach("exits", epoch=2).rest()
@@ -360,6 +409,55 @@ def test_a_command_that_a_held_up_runner_misses_is_not_lost(
 
     assert said[0]["error"]["code"] == OutOfTimeError.code
     assert [each["answer"] for each in said[1:]] == [{"ok": True}]
+
+
+@pytest.fixture
+def orders() -> Iterator[tuple[StdinLines, int]]:
+    """What commands are read from, and what they are written to."""
+    source, sink = os.pipe()
+    yield StdinLines(source), sink
+    os.close(source)
+    os.close(sink)
+
+
+def test_a_stuck_runner_that_takes_no_command_is_killed_and_the_next_goes_on(
+    attach: Attach, run_dir: Path, orders: tuple[StdinLines, int]
+) -> None:
+    first = attach("obeys")
+    runner = first.record("runner_started")
+    os.kill(runner["pid"], signal.SIGSTOP)
+    lines, sink = orders
+    commands = Commands(run_dir, lines, answer_s=0.1, take_s=0.3, listen_s=60)
+    os.write(sink, b'{"op": "settled"}\n')
+    commands.receive()
+    while supervisor.is_alive(run_dir):
+        commands.relay()
+        commands.insist()
+
+    assert ends(runner["pid"]) and ends(runner["stray"])
+    assert first.rest()[-1]["settled"] is False
+    second = attach("obeys", epoch=2)
+    second.tell({"op": "settled"})
+    assert second.rest()[-1]["settled"] is True
+
+
+@pytest.mark.parametrize("command", [b"", b'{"op": "fact"}\n'])
+def test_a_runner_is_killed_for_nothing_but_a_command_that_it_does_not_take(
+    attach: Attach, run_dir: Path, orders: tuple[StdinLines, int], command: bytes
+) -> None:
+    runner = attach("obeys").record("runner_started")["pid"]
+    lines, sink = orders
+    commands = Commands(run_dir, lines, answer_s=20.0, take_s=0.0, listen_s=0.0)
+    if command:
+        os.write(sink, command)
+        commands.receive()
+    else:
+        os.kill(runner, signal.SIGSTOP)
+    commands.relay()
+    commands.insist()
+
+    assert supervisor.is_alive(run_dir)
+    os.kill(runner, signal.SIGCONT)
 
 
 def test_a_command_to_a_run_without_runner_is_refused(attach: Attach, run_dir: Path) -> None:

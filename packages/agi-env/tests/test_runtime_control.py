@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,20 @@ async def test_silence_ends_with_the_deadline(run_dir: Path) -> None:
         with pytest.raises(OutOfTimeError):
             await sent(run_dir, {"op": "hang"}, timeout_s=0.05)
         assert await sent(run_dir, {})
+
+
+async def test_a_runner_that_lets_nobody_in_any_more_is_held_up_and_not_gone(
+    run_dir: Path,
+) -> None:
+    with control.socket_path(run_dir) as path, ExitStack() as open_:
+        full = open_.enter_context(socket.socket(socket.AF_UNIX))
+        full.bind(path)
+        full.listen(1)
+        for _ in range(2):
+            open_.enter_context(socket.socket(socket.AF_UNIX)).connect(path)
+
+        with pytest.raises(OutOfTimeError):
+            await sent(run_dir, {})
 
 
 @pytest.mark.parametrize("left_over", ["nothing", "a stale socket"])

@@ -2,7 +2,8 @@
 
 It joins the living process, or starts one, detached: at most one with each epoch. ``step.json`` in
 the directory says what to execute. Lines on stdin are commands: ``{"op": "stop", "grace_s": 10}``
-tells the process group to end and kills everything of the step after the grace.
+tells the process group to end and kills everything of the step after the grace, in the end its
+supervisor too.
 
 Everything it has to say is JSON lines on stdout, of one key each:
 
@@ -39,6 +40,9 @@ ORDER_FILE = "step.json"
 
 _STDOUT = 1
 _LATE_MS = 60_000.0
+_SOON_MS, _LONGEST_PAUSE_MS = 20.0, 1000.0
+_KEEP_S = 15.0
+"""How long after the grace the supervisor is kept; its own clearing up may take 10 s of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,12 +96,12 @@ def _follow(pid: int, lines: StdinLines) -> None:
         poller.register(handle, select.POLLIN)
         poller.register(lines.fd, select.POLLIN)
         poller.register(_STDOUT, 0)  # only whether its reader has gone
-        _converse(poller, handle, lines, _Stop(pid))
+        _converse(poller, handle, lines, Stop(pid))
     finally:
         os.close(handle)
 
 
-def _converse(poller: select.poll, handle: int, lines: StdinLines, stop: _Stop) -> None:
+def _converse(poller: select.poll, handle: int, lines: StdinLines, stop: Stop) -> None:
     while True:
         for line in lines.complete():
             stop.take(line)
@@ -111,12 +115,19 @@ def _converse(poller: select.poll, handle: int, lines: StdinLines, stop: _Stop) 
         stop.insist()
 
 
-class _Stop:
-    """Ending the step: first its group is told, and after the grace all of it is killed."""
+class Stop:
+    """Ending the step: first its group is told, and after the grace all of it is killed.
 
-    def __init__(self, supervisor_pid: int) -> None:
+    Args:
+        supervisor_pid: The step's supervisor.
+        keep_s: Seconds after the grace until it is killed as well: it is stuck.
+    """
+
+    def __init__(self, supervisor_pid: int, keep_s: float = _KEEP_S) -> None:
         self._supervisor = supervisor_pid
+        self._keep_s = keep_s
         self._deadline: float | None = None
+        self._pause_ms = _SOON_MS
 
     def take(self, line: bytes) -> None:
         """Take a command; a later one may shorten the grace."""
@@ -132,13 +143,19 @@ class _Stop:
         """How long to wait for something else."""
         if self._deadline is None:
             return _LATE_MS
-        return max(20.0, 1000 * (self._deadline - time.monotonic()))
+        return max(self._pause_ms, 1000 * (self._deadline - time.monotonic()))
 
     def insist(self) -> None:
-        """Kill what is left after the grace; the supervisor stays, and says how it ended."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
-            for process in process_tree.descendants(self._supervisor):
-                process_tree.kill(process)
+        """Kill what is left after the grace; the supervisor last, for it says how all ended."""
+        now = time.monotonic()
+        if self._deadline is None or now < self._deadline:
+            return
+        self._pause_ms = min(2 * self._pause_ms, _LONGEST_PAUSE_MS)
+        if now >= self._deadline + self._keep_s:
+            process_tree.kill_tree(self._supervisor)
+            return
+        for process in process_tree.descendants(self._supervisor):
+            process_tree.kill(process)
 
     def _tell(self) -> None:
         leaders: list[Any] = process_tree.descendants(self._supervisor)[:1]

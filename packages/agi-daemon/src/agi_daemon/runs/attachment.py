@@ -19,6 +19,10 @@ from agi_daemon.transport.host_transport import Channel, HostTransport
 from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
 from agi_env.runtime.causes import EndCause
 from agi_env.runtime.cluster_keys import ClusterKeys
+from agi_env.runtime.journal import SETTLED
+
+FAREWELL_S = 10.0
+"""Seconds that a runner has to be gone once the run is settled; clearing up ends it after them."""
 
 _MOST_IN_ONE_BATCH = 500
 _MAY_PASS = (InternalError, OutOfTimeError)
@@ -28,8 +32,10 @@ _MAY_PASS = (InternalError, OutOfTimeError)
 class Attachment:
     """An open line to a runner."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, farewell_s: float = FAREWELL_S) -> None:
         self._channel = channel
+        self._farewell_s = farewell_s
+        self._until: float | None = None
         self.gone: Mapping[str, Any] | None = None
         """How the runner ended, once that is known."""
         self.epoch = 0
@@ -60,7 +66,8 @@ class Attachment:
     async def batches(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield what the runner records, as much together as is there, until it is gone.
 
-        A line that breaks ends the iteration with ``gone`` unset.
+        A line that breaks ends the iteration with ``gone`` unset, and so does a runner that is
+        settled and stays.
 
         Raises:
             AgiError: The far side can neither join nor start a runner, and never will.
@@ -70,7 +77,8 @@ class Attachment:
         try:
             open_ = True
             while open_:
-                lines = [await queue.get()]
+                async with asyncio.timeout_at(self._until) as patience:
+                    lines = [await queue.get()]
                 while len(lines) < _MOST_IN_ONE_BATCH and not queue.empty():
                     lines.append(queue.get_nowait())
                 open_ = lines[-1] is not None
@@ -79,6 +87,9 @@ class Attachment:
                 if batch:
                     yield batch
             await reader
+        except TimeoutError:
+            if not patience.expired():
+                raise
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
@@ -89,6 +100,8 @@ class Attachment:
             match json.loads(line):
                 case {"record": dict(record)}:
                     records.append(record)
+                    if record["kind"] == SETTLED:
+                        self._until = asyncio.get_running_loop().time() + self._farewell_s
                 case {"attached": {"epoch": int(epoch)}}:
                     self.epoch = epoch
                 case {"gone": exit_record}:

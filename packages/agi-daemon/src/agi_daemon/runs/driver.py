@@ -224,9 +224,9 @@ class RunDriver:
                 return
         if not self._record.run.state.settled:
             await self._after_a_loss(line)
-        elif workers is not None:
+        elif workers is not None or not line.gone:
             unseen = () if line.gone else (self._record.runner_host,)
-            left = {*workers.left, *unseen}
+            left = {*(workers.left if workers else ()), *unseen}
             self._record = await self._parts.clearing.conclude(record.run.id, left)
 
     async def _listen(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:

@@ -11,10 +11,13 @@ may have ``"error": {"code": ..., "metadata": {...}}``.
 whether the run has come to its end.
 ``{"error": {"code": ..., "metadata": {...}}}`` comes instead of all this when no start is possible.
 
-Lines on its stdin are commands to the runner. Neither the end of stdin nor of this process harms
-the run. With ``--keys`` the first of these lines is no command but the keys of a run in a cluster
-mode, ``{"keys": {...}}``: they are in no argument, no environment and no file. The exit code is 0,
-or that of the error.
+Lines on its stdin are commands to the runner. One that takes none for a minute, and writes nothing
+meanwhile, is stuck: it is killed with all below it, and the next epoch goes on. Neither the end of
+stdin nor of this process harms the run.
+
+With ``--keys`` the first of these lines is no command but the keys of a run in a cluster mode,
+``{"keys": {...}}``: they are in no argument, no environment and no file. The exit code is 0, or
+that of the error.
 
 With ``--standby`` alone it loads what a runner is made of and waits for its arguments, which are a
 line of their own before all others: ``{"arguments": ["RUN_DIR", ...]}``. So it can be started
@@ -27,6 +30,7 @@ import getopt
 import json
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -36,8 +40,9 @@ from pathlib import Path
 from typing import Any
 
 from agi_env.errors import AgiError, OutOfTimeError, RefusedError, RequestInvalidError
-from agi_env.runtime import control, journal, supervisor
+from agi_env.runtime import control, journal, process_tree, supervisor
 from agi_env.runtime.attach_waiting import Waiting
+from agi_env.runtime.identity import Identity
 from agi_env.runtime.journal_tail import JournalTail
 from agi_env.runtime.stdin_lines import StdinLines
 from agi_env.runtime.supervision import Target
@@ -47,6 +52,9 @@ USAGE = "python -m agi_env.runtime.attach RUN_DIR --epoch N --after SEQ [--keys]
 STANDBY = "--standby"
 
 _CONTROL_S = 5.0
+_TAKE_S = 60.0
+_LISTEN_S = 300.0
+"""A runner that takes up a run reads all its results, which may be many and on a slow share."""
 _STANDBY_S = 3600.0
 _KEYS_S = 10.0
 _STDOUT = 1
@@ -145,16 +153,31 @@ class Commands:
         run_dir: The run's directory.
         lines: What arrives.
         answer_s: Seconds that the runner has to answer one.
+        take_s: Seconds without a sign of life until a runner that listens, but takes no command,
+            is killed.
+        listen_s: The same for a runner that does not listen yet.
     """
 
-    def __init__(self, run_dir: Path, lines: StdinLines, answer_s: float = _CONTROL_S) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        lines: StdinLines,
+        answer_s: float = _CONTROL_S,
+        take_s: float = _TAKE_S,
+        listen_s: float = _LISTEN_S,
+    ) -> None:
         self._run_dir = run_dir
         self._lines = lines
         self._answer_s = answer_s
+        self._take_s, self._listen_s = take_s, listen_s
         self._waiting = deque(lines.complete())
+        self._listens = False
+        self._alive_at = time.monotonic()
 
     def receive(self) -> bool:
         """Read from stdin; false at its end."""
+        if not self._waiting:
+            self.see_alive()
         open_ = self._lines.read()
         self._waiting.extend(self._lines.complete())
         return open_
@@ -165,10 +188,33 @@ class Commands:
         What it does not answer in time stays here for the next time: every command may be repeated,
         and none may be lost on a runner that is held up for a while.
         """
-        while self._waiting and (self._run_dir / control.CONTROL_SOCKET).exists():
+        while self._waiting and self._is_listening():
             if not self._relay(self._waiting[0]):
                 return
             self._waiting.popleft()
+            self.see_alive()
+
+    def see_alive(self) -> None:
+        """Take note that the runner has done something, or has nothing to do for anybody here."""
+        self._alive_at = time.monotonic()
+
+    def insist(self) -> None:
+        """Kill a runner that is stuck: who gave the command gives it to the next one."""
+        patience = self._take_s if self._listens else self._listen_s
+        if not self._waiting or time.monotonic() - self._alive_at < patience:
+            return
+        sys.stderr.write(f"the runner took no command for {patience:g} s and was killed\n")
+        holder = Identity.read(self._run_dir)
+        if holder is not None and holder.is_living:
+            process_tree.kill_tree(holder.pid)
+        self.see_alive()
+
+    def _is_listening(self) -> bool:
+        listens = (self._run_dir / control.CONTROL_SOCKET).exists()
+        if listens and not self._listens:
+            self.see_alive()
+        self._listens = listens
+        return listens
 
     def refuse(self) -> None:
         """Answer for a runner that is gone."""
@@ -214,6 +260,9 @@ def _follow(run_dir: Path, tail: JournalTail, commands: Commands, waiting: Waiti
         alive = supervisor.is_alive(run_dir)  # asked first: all it wrote before is read below
         commands.relay()
         told = _tell_records(tail)
+        if told:
+            commands.see_alive()
+        commands.insist()
         if alive and waiting.wait(told) and not commands.receive():
             waiting.hear_no_more()
     commands.refuse()

@@ -62,7 +62,7 @@ def send(run_dir: Path, command: Mapping[str, Any], timeout_s: float) -> dict[st
     """
     try:
         answer = _exchange(run_dir, json.dumps(command).encode() + b"\n", timeout_s)
-    except TimeoutError as error:
+    except (TimeoutError, BlockingIOError) as error:  # the latter: too many wait to be let in
         raise OutOfTimeError("the runner did not answer", where=str(run_dir)) from error
     except OSError as error:
         raise RefusedError(

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,22 +172,27 @@ class Runner:
         return executors
 
     async def _drive(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            flushing = tasks.create_task(self._flush_batches())
-            guarding = tasks.create_task(self._yield_to_a_successor())
-            try:
-                self._carry_out(self._dispatch.start(self._clock()))
-                async with control.serve(self._run_dir, self._obey):
-                    while self._settlement is None:
-                        self._handle(await self._next_event())
-                        while self._settlement is None and not self._events.empty():
-                            self._handle(self._events.get_nowait())
-            finally:
-                await self._executors.close()
-                flushing.cancel()
-                guarding.cancel()
-        await self._settle(self._settlement)
+        async with AsyncExitStack() as listening:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                flushing = tasks.create_task(self._flush_batches())
+                guarding = tasks.create_task(self._yield_to_a_successor())
+                try:
+                    self._carry_out(self._dispatch.start(self._clock()))
+                    await listening.enter_async_context(control.serve(self._run_dir, self._obey))
+                    await self._handle_events()
+                finally:
+                    await self._executors.close()
+                    flushing.cancel()
+                    guarding.cancel()
+            # It still listens: removing a large work area takes long, and silence means stuck.
+            await self._settle(self._settlement)
+
+    async def _handle_events(self) -> None:
+        while self._settlement is None:
+            self._handle(await self._next_event())
+            while self._settlement is None and not self._events.empty():
+                self._handle(self._events.get_nowait())
 
     async def _yield_to_a_successor(self) -> None:
         """End when a later runner has claimed the work area, which may have been on another host.

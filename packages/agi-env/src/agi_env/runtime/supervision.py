@@ -50,7 +50,8 @@ def clear_up(run_dir: Path) -> None:
 def detach(run_dir: Path, epoch: int) -> None:
     """Make this forked process a supervisor: no terminal, no session, no stdio of its starter.
 
-    From now on its build is in use, until it and the runner have ended.
+    From now on its build is in use, until it and the runner have ended; and it is known, so that
+    the end of its starter does not end it any more.
 
     Raises:
         NotInstalledError: The build is being removed.
@@ -65,6 +66,7 @@ def detach(run_dir: Path, epoch: int) -> None:
     process_tree.become_subreaper()
     if (run_dir / IDENTITY_FILE).exists():  # else nothing was ever started here
         clear_up(run_dir)
+    process_tree.outlive_parent()
     Identity.own(epoch).write(run_dir)
 
 

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from agi_env.errors import AgiError, InternalError, OutOfTimeError, error_from
-from agi_env.runtime import journal, run_lock, supervision
+from agi_env.runtime import journal, process_tree, run_lock, supervision
 from agi_env.runtime.exit_record import ExitRecord
 from agi_env.runtime.identity import Identity
 from agi_env.runtime.run_lock import RunLock
 from agi_env.runtime.supervision import Target
 
-START_S = 10.0
-"""Seconds until a supervisor has to say who it is."""
+START_S = 15.0
+"""Seconds until a supervisor has to say who it is; clearing up before it may take 10 of them."""
 
+_REAP_S = 5.0
 _PAUSE_S = 0.01
 _TAIL_BYTES = 2000
 
@@ -46,7 +47,7 @@ class Standing:
     pid: int | None
 
 
-def start(run_dir: Path, epoch: int, target: Target) -> Standing:
+def start(run_dir: Path, epoch: int, target: Target, start_s: float = START_S) -> Standing:
     """Join the living runner, or start one when there is none and the run is not settled.
 
     Of several at once one starts and the others join. A runner is started at most once with an
@@ -56,14 +57,15 @@ def start(run_dir: Path, epoch: int, target: Target) -> Standing:
         run_dir: The run's directory.
         epoch: Which start this would be, from 1.
         target: What to run. It is called in a forked process, so the caller must have one thread.
+        start_s: Seconds until a supervisor has to say who it is.
 
     Raises:
         OutOfTimeError: The lock is held by a process that does not say who it is, or the
-            supervisor did not come up, for 10 s.
+            supervisor did not come up, for so long.
         DiskFullError, StateUnwritableError: The run's directory cannot be written.
     """
     run_dir = run_dir.resolve()
-    deadline = time.monotonic() + START_S
+    deadline = time.monotonic() + start_s
     while True:
         lock = RunLock.take(run_dir)
         if lock is not None:
@@ -134,21 +136,37 @@ def _start_alone(run_dir: Path, epoch: int, target: Target, deadline: float) -> 
 
 def _fork(run_dir: Path, epoch: int, target: Target, deadline: float) -> int:
     news, teller = os.pipe()
-    pid = os.fork()
+    starter, pid = os.getpid(), os.fork()
     if pid == 0:
         os.close(news)
-        _be_supervisor(run_dir, epoch, target, teller)
+        _be_supervisor(run_dir, epoch, target, teller, starter)
     os.close(teller)
     try:
         _understand(_first_line(news, deadline), run_dir)
+    except BaseException:
+        # Nobody else knows of it, it holds the run's lock, and a stuck one may yet go on.
+        _end(pid)
+        raise
     finally:
         os.close(news)
     return pid
 
 
-def _be_supervisor(run_dir: Path, epoch: int, target: Target, teller: int) -> NoReturn:
+def _end(pid: int) -> None:
+    """Kill a supervisor that did not come up; it is waited for only as long as a kill may take."""
+    process_tree.kill_tree(pid)
+    deadline = time.monotonic() + _REAP_S
+    with suppress(ChildProcessError):  # where SIGCHLD is ignored, nothing is left to wait for
+        while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < deadline:
+            time.sleep(_PAUSE_S)
+
+
+def _be_supervisor(
+    run_dir: Path, epoch: int, target: Target, teller: int, starter: int
+) -> NoReturn:
     # The lock came with the fork, and goes with the end of this process and of the runner.
     try:
+        process_tree.die_with_parent(starter)  # until it is known, for nobody else could end it
         supervision.detach(run_dir, epoch)
         _tell(teller, {})
         supervision.supervise(run_dir, epoch, target)
