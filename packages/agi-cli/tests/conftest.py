@@ -328,6 +328,8 @@ class FakeClient:
             unchanged=True,
         )
         self.run_partitions = PARTITIONS
+        self.listed = 2
+        self.log = [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]
         self.error: BaseException | None = None
         self.diagnosis: Diagnosis | None = None
 
@@ -411,7 +413,7 @@ class FakeClient:
 
     def list_plans(self, *, page_size: int = 0, page_token: str = "", app: str = "") -> Page[Plan]:
         self._ask(("list_plans", page_size, app))
-        return Page(items=(PLAN,))
+        return Page(items=(PLAN,)[: self.listed])
 
     def list_plan_partitions(
         self, parent: str, *, page_size: int = 0, page_token: str = ""
@@ -468,7 +470,7 @@ class FakeClient:
     ) -> Page[Run]:
         self._ask(("list_runs", page_size, app, tuple(states)))
         return Page(
-            items=(self.final,) * min(page_size or 2, 2),
+            items=(self.final,) * min(page_size or 2, self.listed),
             next_page_token="1" if page_size == 1 else "",
         )
 
@@ -501,7 +503,7 @@ class FakeClient:
         self, name: str, *, file: str = "", follow: bool = False
     ) -> Iterator[tuple[str, str]]:
         self._ask(("read_run_log", name, file, follow))
-        yield from [("executor-0-0.log", "hel"), ("executor-0-0.log", "lo\n"), ("runner.log", "")]
+        yield from (piece for piece in self.log if file in {"", piece[0]})
 
     def render_snippet(
         self, app: str, kind: SnippetKind, *, plan: str = "", notebook: bool = False

@@ -186,6 +186,52 @@ def test_runs_are_listed_as_the_options_say(terminal):
     assert "... and more" in terminal.shown
 
 
+def test_an_empty_list_says_whether_it_was_asked_for_some(terminal):
+    terminal.client.listed = 0
+    for words, empty in (
+        (["runs", "list"], "no runs: `agi run APP` starts one\n"),
+        (["runs", "list", "--app", "nope"], "no run matches\n"),
+        (["runs", "list", "--state", "cancelled"], "no run matches\n"),
+        (["plans", "list"], "no plans: `agi distribute APP` makes one\n"),
+        (["plans", "list", "--app", "nope"], "no plan matches\n"),
+    ):
+        assert terminal.type(*words) == 0
+        assert terminal.shown == empty
+
+
+@pytest.mark.parametrize(
+    ("state", "empty"),
+    [
+        (RunState.QUEUED, "no partitions yet\n"),
+        (RunState.CANCELLED, "it ended without any partitions\n"),
+    ],
+)
+def test_a_run_without_partitions_may_get_some_until_it_ended(terminal, state, empty):
+    terminal.client.run_partitions = ()
+    terminal.client.final = attrs.evolve(terminal.client.final, state=state)
+    assert terminal.type("runs", "partitions", "weather-r1") == 0
+    assert terminal.shown == empty
+
+
+def test_a_run_that_printed_nothing_is_said_to(terminal):
+    terminal.client.log = []
+    for words in ([], ["--file", "runner.log"], ["--follow"]):
+        assert terminal.type("runs", "logs", "weather-r1", *words) == 0
+        assert (terminal.shown, terminal.said) == ("", "runs/weather-r1 has printed nothing\n")
+    running = attrs.evolve(terminal.client.final, state=RunState.RUNNING)
+    terminal.client.final = running
+    assert terminal.type("runs", "logs", "weather-r1", "-o", "json") == 0
+    assert json.loads(terminal.shown) == []
+    assert terminal.said == "runs/weather-r1 has printed nothing yet\n"
+
+
+def test_a_log_that_is_none_is_an_error_that_names_those_there_are(terminal):
+    assert terminal.type("runs", "logs", "weather-r1", "--file", "nope.log") == 3
+    assert terminal.shown == ""
+    assert "runs/weather-r1: there is nothing in a file nope.log" in terminal.said
+    assert "What it printed is in executor-0-0.log, runner.log" in terminal.said
+
+
 def test_logs_are_written_as_they_are(terminal):
     assert terminal.type("runs", "logs", "weather-r1", "--file", "executor-0-0.log") == 0
     assert terminal.shown == "hello\n"

@@ -100,6 +100,30 @@ def test_a_run_is_shown_beside_its_plan(terminal):
     assert "another plan: its digest is 0123456789ab" in drawn(plan_and_run(other, plan, []))
 
 
+def test_a_run_that_did_less_than_its_plan_is_not_measured_by_it(terminal):
+    plan = attrs.evolve(terminal.client.get_plan("p"), weight_per_second=25)
+    run = attrs.evolve(terminal.client.get_run("r"), plan_digest=plan.digest)
+    first, second, third = (
+        attrs.evolve(p, start_time=run.create_time) for p in terminal.client.run_partitions
+    )
+    waiting = attrs.evolve(second, state=PartitionState.WAITING, start_time=None)
+    slots = (attrs.evolve(run.slots[0], partitions=1), run.slots[1])
+    cancelled = attrs.evolve(run, state=RunState.CANCELLED, slots=slots)
+    shown = drawn(plan_and_run(cancelled, plan, [first, waiting, third]))
+    assert "the run executed 2 of the 3 partitions\n" in shown
+    assert "predicted finish of the whole plan 1.20 s by earlier runs\n" in shown
+    assert shown.splitlines()[-2:] == [
+        "127.0.0.1/0        2    1     1.20 s  500 ms",
+        "127.0.0.1/1        1    1     800 ms  500 ms  -38%",
+    ]
+    running = attrs.evolve(cancelled, state=RunState.RUNNING)
+    shown = drawn(plan_and_run(running, plan, [first, waiting, third]))
+    assert "the run has executed 2 of the 3 partitions so far\n" in shown
+    taken = attrs.evolve(second, inherited_from="weather-r0")
+    shown = drawn(plan_and_run(run, plan, [first, taken, third]))
+    assert "the run executed 2 of the 3 partitions, and took 1 over from an earlier run\n" in shown
+
+
 def test_a_report_of_a_run(terminal):
     run = terminal.client.get_run("weather-r1")
     partitions = terminal.client.run_partitions

@@ -84,6 +84,15 @@ async def test_a_read_after_a_change_tells_the_change(store: Store) -> None:
     assert store.read(run_store.count_unsettled) == 0
 
 
+def test_what_the_daemon_ends_by_itself_may_live_on_where_its_runner_was_asked_for() -> None:
+    local = record("a")
+    begun = evolve(local, epoch=1)
+    across = evolve(begun, resolution=evolve(begun.resolution, mode=Mode.CLUSTER))
+    assert local.suspects == ()
+    assert (begun.met_hosts, begun.suspects) == ((), ("127.0.0.1",))
+    assert across.suspects == across.met_hosts == ("127.0.0.1",)
+
+
 @pytest.mark.parametrize("size", [1, 100_000])
 async def test_a_list_leaves_results_out_however_large(store: Store, size: int) -> None:
     for name in "abc":

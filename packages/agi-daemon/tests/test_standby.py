@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +15,7 @@ import pytest
 from agi_daemon.runs.standby import ATTACH_MODULE, Standby
 from agi_daemon.transport.host_transport import Channel
 from agi_daemon.transport.local import LocalTransport
-from agi_env.errors import RefusedError
+from agi_env.errors import HostConnectionLostError, RefusedError
 from agi_env.runtime.journal import JOURNAL_FILE, Journal
 
 ARGUMENTS = ["/runs/r1", "--epoch", "1"]
@@ -27,6 +28,7 @@ class HeardChannel:
         self.argv = list(argv)
         self.sent = b""
         self.closed = False
+        self.host_is_lost = False
 
     async def lines(self) -> AsyncIterator[bytes]:
         for line in ():
@@ -40,6 +42,8 @@ class HeardChannel:
 
     async def close(self) -> None:
         self.closed = True
+        if self.host_is_lost:
+            raise HostConnectionLostError("the line broke", where="there")
 
     def stderr_tail(self) -> bytes:
         return b""
@@ -113,6 +117,15 @@ async def test_one_that_still_cannot_be_started_is_told_of():
     with pytest.raises(RefusedError):
         await standby.channel(host, "python", ARGUMENTS)
     await standby.close()
+
+
+async def test_one_whose_host_is_lost_is_left_alone():
+    host, standby = Opening(), Standby()
+    standby.prepare(host, "python")
+    await asyncio.sleep(0)
+    host.opened[0].host_is_lost = True
+    await standby.close()
+    assert host.opened[0].closed
 
 
 @pytest.mark.parametrize("prepared", [True, False])

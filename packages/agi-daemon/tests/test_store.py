@@ -8,13 +8,21 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from agi_daemon.store.complaint import explained
 from agi_daemon.store.requests import Requests
 from agi_daemon.store.store import Store
-from agi_env.errors import RequestIdReusedError, StateUnreadableError
+from agi_env.errors import (
+    AgiError,
+    DiskFullError,
+    RequestIdReusedError,
+    StateUnreadableError,
+    StateUnwritableError,
+)
 
 
 @pytest.fixture
@@ -56,6 +64,38 @@ async def test_a_violated_constraint_is_the_callers_alone(store: Store) -> None:
     )
     assert isinstance(outcomes[0], sqlite3.IntegrityError)
     assert names(store) == ["one", "two"]
+
+
+async def cancelled_twice(task: asyncio.Task[object]) -> None:
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+async def test_a_write_that_is_cancelled_twice_is_committed_and_harms_no_other(
+    store: Store,
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def held(connection: sqlite3.Connection) -> None:
+        begun.set()
+        gate.wait(10)
+        insert("held")(connection)
+
+    running = asyncio.create_task(store.write(held))
+    await asyncio.to_thread(begun.wait, 10)
+    waiting = asyncio.create_task(store.write(insert("waiting")))
+    await asyncio.sleep(0)
+    for writing in (running, waiting):
+        await cancelled_twice(writing)
+        assert not writing.done()
+    gate.set()
+    writes = [running, waiting, asyncio.create_task(store.write(insert("later")))]
+    _, unanswered = await asyncio.wait(writes, timeout=10)
+    assert not unanswered
+    assert [each.cancelled() for each in writes] == [True, True, False]
+    assert names(store) == ["held", "later", "waiting"]
 
 
 def test_what_was_answered_survives_sigkill(tmp_path: Path) -> None:
@@ -175,3 +215,44 @@ async def test_the_order_of_keys_tells_no_requests_apart(store: Store) -> None:
         await store.write(lambda tx: claim.remember(tx, "run"))
     async with requests.claim("id-4", "StartRun", {"b": [2], "a": 1}) as again:
         assert again.earlier == "run"
+
+
+async def test_what_has_happened_is_stored_once_another_program_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    store = Store.open(path, patience_s=0.01)
+    other = sqlite3.connect(path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateUnwritableError, match="locked") as caught:
+            await store.write(insert("asked for"))
+        assert "other program" in caught.value.remedy
+        keeping = asyncio.create_task(store.keep(insert("happened")))
+        async with asyncio.timeout(10):
+            while not store.waits_for:
+                await asyncio.sleep(0)
+        assert "locked" in store.waits_for
+        other.execute("ROLLBACK")
+        await asyncio.wait_for(keeping, 10)
+        assert (names(store), store.waits_for) == (["happened"], "")
+    finally:
+        other.close()
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_FULL, DiskFullError),
+        (sqlite3.SQLITE_IOERR_WRITE, StateUnwritableError),
+        (sqlite3.SQLITE_READONLY, StateUnwritableError),
+        (sqlite3.SQLITE_CANTOPEN, StateUnwritableError),
+        (sqlite3.SQLITE_CORRUPT, StateUnreadableError),
+        (sqlite3.SQLITE_NOTADB, StateUnreadableError),
+        (None, StateUnreadableError),
+    ],
+)
+def test_only_damage_is_told_as_damage(code: int | None, kind: type[AgiError]) -> None:
+    error = sqlite3.OperationalError("words")
+    if code is not None:
+        error.sqlite_errorcode = code
+    assert type(explained(error, Path("/store"))) is kind

@@ -82,10 +82,10 @@ class Session:
         """Write what people see; no blanks at the ends of lines where it is no terminal."""
         target = console(self.out)
         if target.is_terminal:
-            target.print(content)
+            target.print(content, crop=False)
             return
         with target.capture() as capture:
-            target.print(content)
+            target.print(content, crop=False)
         self.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
     def write(self, text: str) -> None:

@@ -108,7 +108,9 @@ async def compose(settings: DaemonSettings, stop: asyncio.Event) -> AsyncIterato
         DiskFullError: There is no room for it.
     """
     backups = Backups(settings.store_path, keep=settings.upkeep.backups_kept)
-    store = Store.open(settings.store_path, lambda: backups.make(MIGRATION))
+    store = Store.open(
+        settings.store_path, lambda: backups.make(MIGRATION), patience_s=settings.store_wait
+    )
     try:
         events, requests = Events(store), Requests(store)
         apps = Apps(store, requests, settings.state)

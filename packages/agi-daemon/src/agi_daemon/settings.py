@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 
 from agi_daemon.install.host_agent import IDLE_S
 from agi_daemon.runs.cluster_settings import ClusterSettings
+from agi_daemon.store.store import PATIENCE_S
 from agi_daemon.transport.ssh_settings import SshSettings
 from agi_daemon.upkeep.upkeep_settings import UpkeepSettings
 from agi_env import paths
@@ -40,6 +41,8 @@ class DaemonSettings:
     """How long calls in flight have when the daemon stops."""
     watchdog: float = 60.0
     """How long the event loop may be stuck before the daemon ends itself; 0: for ever."""
+    store_wait: float = PATIENCE_S
+    """How long a write waits for another program that has the store locked, until it is refused."""
     upkeep: UpkeepSettings = field(factory=UpkeepSettings)
     """What the daemon does by itself from time to time."""
     cluster: ClusterSettings = ClusterSettings()
@@ -89,8 +92,8 @@ class DaemonSettings:
             state: The state directory; empty: as `agi_env.paths.state_dir` says.
             address: ``unix:PATH``; empty: the socket in the state directory.
             environ: Looked into for ``AGI_DAEMON_LOG_LEVEL``, ``AGI_DAEMON_LOG_BYTES``,
-                ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE`` and
-                ``AGI_DAEMON_WATCHDOG``, for ``AGI_INSTALL_IDLE`` and ``AGI_SSH_CONFIG``, and
+                ``AGI_DAEMON_MESSAGE_BYTES``, ``AGI_DAEMON_STOP_GRACE``, ``AGI_DAEMON_WATCHDOG``
+                and ``AGI_DAEMON_STORE_WAIT``, for ``AGI_INSTALL_IDLE`` and ``AGI_SSH_CONFIG``, and
                 for the variables of ``ClusterSettings`` and ``UpkeepSettings``.
 
         Raises:
@@ -110,6 +113,7 @@ class DaemonSettings:
             message_bytes=int(_number("AGI_DAEMON_MESSAGE_BYTES", environ, defaults.message_bytes)),
             stop_grace=_number("AGI_DAEMON_STOP_GRACE", environ, defaults.stop_grace),
             watchdog=_number("AGI_DAEMON_WATCHDOG", environ, defaults.watchdog),
+            store_wait=_number("AGI_DAEMON_STORE_WAIT", environ, defaults.store_wait),
             upkeep=UpkeepSettings.read(environ),
             install_idle=_number("AGI_INSTALL_IDLE", environ, defaults.install_idle) or IDLE_S,
             cluster=ClusterSettings.read(environ),

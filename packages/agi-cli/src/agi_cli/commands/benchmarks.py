@@ -35,7 +35,7 @@ def list_(
     session = session_of(context)
     with session.client() as client:
         listing = fetched(Benchmark, partial(client.list_benchmarks, app=app_name(of)), limit=limit)
-    session.show(output, listing, lambda: benchmark_table(listing))
+    session.show(output, listing, lambda: benchmark_table(listing, filtered=bool(of)))
 
 
 @app.command()

@@ -42,7 +42,7 @@ def list_(
             return client.list_plans(page_size=page_size, page_token=page_token, app=app_name(name))
 
         listing = fetched(Plan, page, limit=limit)
-    session.show(output, listing, lambda: plan_table(listing))
+    session.show(output, listing, lambda: plan_table(listing, filtered=bool(name)))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from agi_cli.arguments import age, app_name
 from agi_cli.completion import apps
 from agi_cli.following import follow_run
 from agi_cli.listing import fetched
+from agi_cli.log_pieces import some_of_log
 from agi_cli.options import DryRun, Format, Limit, Output, RunName, Verbose
 from agi_cli.page.document import GENERATED, run_page
 from agi_cli.reporting import report
@@ -61,7 +62,7 @@ def list_(
             )
 
         listing = fetched(Run, page, limit=limit)
-    session.show(output, listing, lambda: run_table(listing))
+    session.show(output, listing, lambda: run_table(listing, filtered=bool(name or states)))
 
 
 @app.command()
@@ -90,7 +91,8 @@ def partitions(
     session = session_of(context)
     with session.client() as client:
         listing = fetched(RunPartition, client.list_run_partitions, name, limit=limit)
-    session.show(output, listing, lambda: partition_table(listing))
+        settled = not listing.items and client.get_run(name).state.settled
+    session.show(output, listing, lambda: partition_table(listing, settled=settled))
 
 
 @app.command()
@@ -120,7 +122,7 @@ def logs(
     """Write what the processes of RUN printed."""
     session = session_of(context)
     with session.client() as client:
-        pieces = client.read_run_log(name, file=file, follow=follow)
+        pieces = some_of_log(session, client, name, file=file, follow=follow)
         files = ((each, texts) for each, texts in groupby(pieces, key=lambda piece: piece[0]))
         if output is Format.JSON:
             whole = [{"file": each, "text": "".join(t for _, t in texts)} for each, texts in files]

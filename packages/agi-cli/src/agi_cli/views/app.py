@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agi_cli.listing import Listing
-from agi_cli.views.grid import facts, grid, listed
+from agi_cli.views.grid import facts, grid, listed, path
 from agi_cluster.model.app import App, AppSettings
 
 
@@ -22,8 +22,8 @@ def app_facts(app: App) -> RenderableType:
     return facts(
         [
             ("app", app.name),
-            ("path", app.path),
-            ("settings", app.settings_path),
+            ("path", path(app.path)),
+            ("settings", path(app.settings_path)),
             ("python", app.requires_python),
         ]
     )

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agi_cli.listing import Listing
-from agi_cli.views.grid import grid, listed, state
+from agi_cli.views.grid import Cell, grid, listed, state
 from agi_cluster.model.benchmark import Benchmark, BenchmarkRow
 from agi_cluster.text import duration
 
@@ -25,12 +25,18 @@ def benchmark_view(benchmark: Benchmark) -> RenderableType:
     )
     longest = max((row.median for row in benchmark.rows), default=0.0)
     rows = [_row(row, longest) for row in benchmark.rows]
-    table = grid(_COLUMNS, rows, right=("mode", "median", "cpu", "times"))
+    table = grid(
+        _COLUMNS,
+        rows,
+        right=("mode", "median", "cpu", "times"),
+        prose=("means", "note"),
+        may_go=("", "cpu", "middle half", "means"),
+    )
     return Group(head, table, *_advice(benchmark))
 
 
-def benchmark_table(benchmarks: Listing[Benchmark]) -> RenderableType:
-    """The benchmarks in a list."""
+def benchmark_table(benchmarks: Listing[Benchmark], *, filtered: bool = False) -> RenderableType:
+    """The benchmarks; all of them, or those that were asked for."""
     rows = [
         (
             each.id,
@@ -41,11 +47,17 @@ def benchmark_table(benchmarks: Listing[Benchmark]) -> RenderableType:
         )
         for each in benchmarks.items
     ]
-    table = grid(("benchmark", "app", "state", "modes", "recommended"), rows)
-    return listed(table, "no benchmarks", more=benchmarks.more)
+    table = grid(
+        ("benchmark", "app", "state", "modes", "recommended"),
+        rows,
+        prose=("modes",),
+        may_go=("app", "modes"),
+    )
+    empty = "no benchmark matches" if filtered else "no benchmarks"
+    return listed(table, empty, more=benchmarks.more)
 
 
-def _row(row: BenchmarkRow, longest: float) -> tuple[RenderableType, ...]:
+def _row(row: BenchmarkRow, longest: float) -> tuple[Cell, ...]:
     number, _, words = row.mode.words.partition(" = ")
     if not row.seconds:
         return (number, words, "", "", "", "", "", _note(row))

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from agi_cli.views.grid import facts
+from agi_cli.views.grid import facts, path
 from agi_cluster.model.daemon import Backup, DaemonInfo
 from agi_cluster.text import moment
 
@@ -20,8 +20,8 @@ def daemon_facts(daemon: DaemonInfo) -> RenderableType:
             ("since", moment(daemon.start_time)),
             ("runs", f"{daemon.active_runs} not settled"),
             ("address", daemon.address),
-            ("state", daemon.state_directory),
-            ("log", daemon.log_path),
+            ("state", path(daemon.state_directory)),
+            ("log", path(daemon.log_path)),
         ]
     )
 
@@ -30,7 +30,7 @@ def backup_facts(backup: Backup) -> RenderableType:
     """One backup."""
     return facts(
         [
-            ("backup", backup.path),
+            ("backup", path(backup.path)),
             ("made", moment(backup.create_time)),
             ("size", f"{backup.bytes / 1e6:.1f} MB, schema {backup.schema}"),
         ]
@@ -41,8 +41,8 @@ def recovery_facts(done: Mapping[str, Any]) -> RenderableType:
     """What a restore or a rebuild came to."""
     counts = ("restored", "adopted", "known", "left")
     rows = [
-        ("backup", str(done["backup"])),
-        ("store before", str(done["aside"])),
+        ("backup", path(str(done["backup"]))),
+        ("store before", path(str(done["aside"]))),
         ("runs", ", ".join(f"{done[each]} {each}" for each in counts)),
         *((name, reason) for name, reason in done["reasons"].items()),
     ]

@@ -58,6 +58,7 @@ def table(rows: Sequence[Row], totals: Mapping[str, Row] | None = None) -> Rende
         [one_line(key, 40) for key in keys],
         zip(*cells, strict=True),
         right=[one_line(key, 40) for key in numbers],
+        prose=[one_line(key, 40) for key in texts],
     )
     if len(rows) > ROWS:
         return Group(drawn, Text(f"... and {len(rows) - ROWS:,} more rows"))

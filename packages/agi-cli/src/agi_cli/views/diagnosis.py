@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from agi_cli.views.grid import grid
+from agi_cli.views.grid import Cell, grid
 from agi_cluster.model.diagnosis import (
     Diagnosis,
     Family,
@@ -41,7 +40,7 @@ def diagnosis_report(diagnosis: Diagnosis) -> RenderableType:
     )
 
 
-def ladders(steps: Sequence[Step]) -> Table:
+def ladders(steps: Sequence[Step]) -> RenderableType:
     """A column of ticks for each host; for one host alone, what was seen on each rung."""
     hosts = list(dict.fromkeys(step.host for step in steps))
     if len(hosts) == 1:
@@ -49,7 +48,7 @@ def ladders(steps: Sequence[Step]) -> Table:
     if len(hosts) > _MOST_COLUMNS:
         return _turned(hosts, steps)
     marks = {(step.host, step.rung): MARKS[step.state] for step in steps}
-    rows: list[tuple[RenderableType, ...]] = [
+    rows: list[tuple[Cell, ...]] = [
         (rung.value, *(marks.get((host, rung), Text()) for host in hosts))
         for rung in Rung
         if any((host, rung) in marks for host in hosts)
@@ -57,16 +56,16 @@ def ladders(steps: Sequence[Step]) -> Table:
     return grid(("", *hosts), rows)
 
 
-def _one(steps: Sequence[Step]) -> Table:
+def _one(steps: Sequence[Step]) -> RenderableType:
     rows = [(MARKS[step.state], step.rung.value, _evidence(step)) for step in _ordered(steps)]
-    return grid(("", steps[0].host, ""), rows)
+    return grid(("", steps[0].host, ""), rows, prose=("",))
 
 
-def _turned(hosts: Sequence[str], steps: Sequence[Step]) -> Table:
+def _turned(hosts: Sequence[str], steps: Sequence[Step]) -> RenderableType:
     """Many hosts: each a row, with its ticks side by side."""
     rungs = [rung for rung in Rung if any(step.rung is rung for step in steps)]
     marks = {(step.host, step.rung): MARKS[step.state] for step in steps}
-    rows: list[tuple[RenderableType, ...]] = [
+    rows: list[tuple[Cell, ...]] = [
         (host, *(marks.get((host, rung), Text()) for rung in rungs)) for host in hosts
     ]
     return grid(("host", *(rung.value for rung in rungs)), rows)

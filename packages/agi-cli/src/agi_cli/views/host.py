@@ -8,12 +8,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from agi_cli.listing import Listing
-from agi_cli.views.grid import facts, grid, listed, state
+from agi_cli.views.grid import facts, grid, listed, path, state
 from agi_cluster.model.host import Host
 from agi_cluster.model.login_name import LoginName
 from agi_cluster.text import byte_count, duration, moment
 
-_COLUMNS = (*("host", "state", "cores", "python", "uv", "platform", "memory", "seen", "reason"),)
+_COLUMNS = ("host", "state", "cores", "python", "uv", "platform", "memory", "seen", "reason")
 
 
 def host_table(hosts: Listing[Host]) -> RenderableType:
@@ -32,7 +32,13 @@ def host_table(hosts: Listing[Host]) -> RenderableType:
         )
         for host in hosts.items
     ]
-    table = grid(_COLUMNS, rows, right=("cores", "memory"))
+    table = grid(
+        _COLUMNS,
+        rows,
+        right=("cores", "memory"),
+        prose=("reason",),
+        may_go=("uv", "platform", "memory", "python", "seen", "cores"),
+    )
     return listed(table, "no hosts", more=hosts.more)
 
 
@@ -45,7 +51,7 @@ def host_facts(host: Host) -> RenderableType:
             ("state", _state(host)),
             ("reason", host.reason),
             ("login", str(login) if host.offered_fingerprint else ""),
-            ("identity", host.identity_file),
+            ("identity", path(host.identity_file)),
             ("host key", host.fingerprint or _offered(host)),
             ("now shows", _offered(host) if _shows_another(host) else ""),
             ("cores", f"{host.cores}, {host.leased_cores} in use" if host.cores else ""),
@@ -56,7 +62,7 @@ def host_facts(host: Host) -> RenderableType:
             ("others", "\n".join(_other_pythons(host))),
             ("uv", f"{host.uv_version} {host.uv_path}".strip()),
             ("account", f"{host.account}, home {host.home}" if host.account else ""),
-            ("directory", host.root),
+            ("directory", path(host.root)),
             ("disk free", byte_count(host.disk_free_bytes) if host.disk_free_bytes else ""),
             ("clock", _clock(host)),
             ("boot", host.boot_id),

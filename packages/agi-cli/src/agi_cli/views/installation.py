@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agi_cli.install_tracker import InstallTracker
-from agi_cli.views.grid import facts, grid, state
+from agi_cli.views.grid import Cell, facts, grid, state
 from agi_cluster.model.installation import HostInstallation, Installation, InstallationState
 from agi_cluster.text import byte_count, counted, duration
 
@@ -15,7 +15,9 @@ _COLUMNS = ("host", "state", "build", "shipped", "seconds", "")
 
 def installation_report(installation: Installation) -> RenderableType:
     """A settled installation: what was done where."""
-    table = grid(_COLUMNS, map(_row, installation.hosts), right=("seconds",))
+    table = grid(
+        _COLUMNS, map(_row, installation.hosts), right=("seconds",), may_go=("build", "shipped")
+    )
     return Group(Text(_headline(installation)), table, *_tracebacks(installation))
 
 
@@ -25,7 +27,7 @@ def install_progress(tracker: InstallTracker) -> RenderableType:
         (host, progress.words, f"{tracker.seconds(host):.1f} s")
         for host, progress in list(tracker.hosts.items())
     ]
-    return grid(("host", "", "time"), rows, right=("time",))
+    return grid(("host", "", "time"), rows, right=("time",), prose=("",))
 
 
 def installation_preview(installation: Installation) -> RenderableType:
@@ -61,7 +63,7 @@ def _headline(installation: Installation) -> str:
     return f"{app}: installed in {spent}{f'; changed: {changed}' if changed else ''}"
 
 
-def _row(host: HostInstallation) -> tuple[RenderableType, ...]:
+def _row(host: HostInstallation) -> tuple[Cell, ...]:
     shipped = f"{counted(len(host.shipped_wheels), 'wheel')}, {byte_count(host.shipped_bytes)}"
     return (
         host.host,

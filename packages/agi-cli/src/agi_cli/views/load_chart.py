@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from agi_cli.views.grid import grid
+from agi_cli.views.grid import Cell, grid
 from agi_cluster.model.plan import Plan, PlanSlot
 from agi_cluster.text import bar, counted, number
 
@@ -37,7 +37,7 @@ def load_chart(plan: Plan) -> RenderableType:
 def _bars(plan: Plan, slots: Sequence[PlanSlot]) -> RenderableType:
     names, last = plan.slot_names, plan.predicted_finish
     known = any(slot.timings for slot in plan.slots)
-    rows: Iterable[Sequence[RenderableType]] = [
+    rows: Iterable[Sequence[Cell]] = [
         (
             names[slot.index],
             *((_speed(slot),) if known else ()),
@@ -49,7 +49,9 @@ def _bars(plan: Plan, slots: Sequence[PlanSlot]) -> RenderableType:
         for slot in slots
     ]
     columns = ("slot", *(("speed",) if known else ()), "partitions", "load", "finish", "")
-    return grid(columns, rows, right=("speed", "partitions", "load", "finish"))
+    return grid(
+        columns, rows, right=("speed", "partitions", "load", "finish"), may_go=("", "speed", "load")
+    )
 
 
 def _speed(slot: PlanSlot) -> str:
@@ -69,4 +71,4 @@ def _histogram(ordered: Sequence[PlanSlot]) -> RenderableType:
         )
         for place, count in sorted(bins.items())
     ]
-    return grid(("finish", "slots", ""), rows, right=("finish", "slots"))
+    return grid(("finish", "slots", ""), rows, right=("finish", "slots"), may_go=("",))

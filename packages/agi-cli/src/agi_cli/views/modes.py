@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from agi_cli.views.grid import grid
+from agi_cli.views.grid import Cell, grid
 from agi_cluster.model.modes import AppModes, HostAbilities, HostVerdict, ModeVerdict, VerdictState
 from agi_cluster.text import byte_count
 
@@ -24,10 +24,17 @@ def modes_view(modes: AppModes) -> RenderableType:
     facts = [Text(_abilities(host)) for host in modes.hosts]
     rows = [row for verdict in modes.modes for row in _rows(verdict)]
     head = Text(f"{modes.app}: the settings' mode is {modes.settings_mode.words}")
-    return Group(head, *facts, Text(""), grid(_COLUMNS, rows, right=("mode",)))
+    return Group(
+        head,
+        *facts,
+        Text(""),
+        grid(
+            _COLUMNS, rows, right=("mode",), prose=("means", "why", "what helps"), may_go=("means",)
+        ),
+    )
 
 
-def _rows(verdict: ModeVerdict) -> Iterator[tuple[RenderableType, ...]]:
+def _rows(verdict: ModeVerdict) -> Iterator[tuple[Cell, ...]]:
     number, _, words = verdict.mode.words.partition(" = ")
     for place, host in enumerate(verdict.hosts):
         mode = (number, words) if place == 0 else ("", "")

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
 from agi_cli.listing import Listing
-from agi_cli.views.grid import STATE_STYLES, facts, grid, listed, state
+from agi_cli.views.grid import STATE_STYLES, Cell, facts, grid, listed, path, state
+from agi_cli.views.headed_tree import HeadedTree
 from agi_cluster.model.pipeline import Pipeline, PipelineStep, StepState
 from agi_cluster.model.pipeline_run import PipelineRun, StepExecution
 from agi_cluster.pipeline_comparison import Difference
@@ -21,7 +21,7 @@ _TAIL_LINES = 20
 def pipeline_tree(pipeline: Pipeline) -> RenderableType:
     """The steps in their order, each with its state and what has changed since."""
     words = "one after another" if pipeline.serial else "by their dependencies"
-    tree = Tree(Text(f"{pipeline.module}  {pipeline.file}  {words}", style="bold"))
+    tree = HeadedTree(f"{pipeline.module}  {pipeline.file}  {words}")
     for step in pipeline.steps:
         branch = tree.add(_step_line(step))
         for line in _step_facts(step):
@@ -41,14 +41,20 @@ def pipeline_run_report(run: PipelineRun) -> RenderableType:
     named = facts(
         [
             ("execution", run.id),
-            ("file", run.file),
+            ("file", path(run.file)),
             ("follows", run.origin),
             ("error", Text(str(run.error) if run.error else "", style="red")),
             *(("warning", Text(warning, style="yellow")) for warning in run.warnings),
         ]
     )
     columns = ("step", "state", "attempt", "took", "exit", "made", "")
-    table = grid(columns, map(_row, run.steps), right=("attempt", "took", "exit"))
+    table = grid(
+        columns,
+        map(_row, run.steps),
+        right=("attempt", "took", "exit"),
+        prose=("made", ""),
+        may_go=("attempt", "exit", "took"),
+    )
     return Group(head, named, Text(), table, *_outputs(run.steps), *_tails(run.steps))
 
 
@@ -67,7 +73,13 @@ def history_table(runs: Listing[PipelineRun]) -> RenderableType:
         )
         for run in runs.items
     ]
-    table = grid(columns, rows, right=("steps", "took"))
+    table = grid(
+        columns,
+        rows,
+        right=("steps", "took"),
+        moments=("accepted",),
+        may_go=("module", "follows", "took", "accepted", "steps"),
+    )
     empty = "no executions yet: `agi pipeline run` starts one"
     return listed(table, empty, more=runs.more)
 
@@ -82,7 +94,7 @@ def comparison_table(differences: Sequence[Difference]) -> RenderableType:
     ]
     code = [each for each in differences if each.text]
     shown = [Text(f"\n{each.text.rstrip()}", style="dim") for each in code]
-    return Group(grid(("step", "what", "first", "second"), rows), *shown)
+    return Group(grid(("step", "what", "first", "second"), rows, prose=("first", "second")), *shown)
 
 
 def _step_line(step: PipelineStep) -> Text:
@@ -112,7 +124,7 @@ def _step_facts(step: PipelineStep) -> Iterator[Text]:
         yield Text(f"{each.field}: {one_line(each.detail, 300)}", style="yellow")
 
 
-def _row(step: StepExecution) -> tuple[RenderableType, ...]:
+def _row(step: StepExecution) -> tuple[Cell, ...]:
     return (
         step.step,
         state(step.state.value),
@@ -137,7 +149,11 @@ def _outputs(steps: Sequence[StepExecution]) -> list[RenderableType]:
         for each in step.outputs
     ]
     columns = ("step", "output", "sha256", "files", "size")
-    return [Text(), grid(columns, rows, right=("files", "size"))] if rows else []
+    return (
+        [Text(), grid(columns, rows, right=("files", "size"), may_go=("sha256", "files"))]
+        if rows
+        else []
+    )
 
 
 def _tails(steps: Sequence[StepExecution]) -> list[RenderableType]:

@@ -49,9 +49,9 @@ def what_if_view(now: Plan, then: Plan) -> RenderableType:
     )
 
 
-def plan_table(plans: Listing[Plan]) -> RenderableType:
-    """The plans, newest first."""
-    columns = ("plan", "app", "mode", "partitions", "slots", "predicted finish", "made")
+def plan_table(plans: Listing[Plan], *, filtered: bool = False) -> RenderableType:
+    """The plans, newest first; of all, or of those that were asked for."""
+    columns = ("plan", "app", "mode", "partitions", "slots", "finish", "made")
     rows = [
         (
             plan.name,
@@ -64,8 +64,15 @@ def plan_table(plans: Listing[Plan]) -> RenderableType:
         )
         for plan in plans.items
     ]
-    table = grid(columns, rows, right=("mode", "partitions", "slots", "predicted finish"))
-    return listed(table, "no plans yet: `agi distribute APP` makes one", more=plans.more)
+    table = grid(
+        columns,
+        rows,
+        right=("mode", "partitions", "slots", "finish"),
+        moments=("made",),
+        may_go=("app", "mode", "slots", "made", "partitions"),
+    )
+    empty = "no plan matches" if filtered else "no plans: `agi distribute APP` makes one"
+    return listed(table, empty, more=plans.more)
 
 
 def planned_table(partitions: Listing[PlannedPartition]) -> RenderableType:
@@ -82,7 +89,13 @@ def planned_table(partitions: Listing[PlannedPartition]) -> RenderableType:
         )
         for p in partitions.items
     ]
-    table = grid(columns, rows, right=("weight", "slot"))
+    table = grid(
+        columns,
+        rows,
+        right=("weight", "slot"),
+        prose=("label",),
+        may_go=("label", "host", "weight"),
+    )
     return listed(table, "no partitions", more=partitions.more)
 
 

@@ -37,7 +37,7 @@ def diff_view(diff: PlanDiff) -> RenderableType:
 
 def revision_table(revisions: Listing[Plan]) -> RenderableType:
     """The revisions of a plan, newest first."""
-    columns = ("revision", "predicted finish", "pinned", "made", "change")
+    columns = ("revision", "finish", "pinned", "made", "change")
     rows = [
         (
             str(plan.revision),
@@ -48,7 +48,14 @@ def revision_table(revisions: Listing[Plan]) -> RenderableType:
         )
         for plan in revisions.items
     ]
-    table = grid(columns, rows, right=("revision", "predicted finish", "pinned"))
+    table = grid(
+        columns,
+        rows,
+        right=("revision", "finish", "pinned"),
+        prose=("change",),
+        moments=("made",),
+        may_go=("pinned", "finish"),
+    )
     return listed(table, "no revisions", more=revisions.more)
 
 

@@ -7,9 +7,9 @@ from itertools import groupby
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
 from agi_cli.views.grid import facts, grid
+from agi_cli.views.headed_tree import HeadedTree
 from agi_cluster.model.pruning import PrunedPipelineRun, PrunedRun, Pruning
 from agi_cluster.text import byte_count, moment
 
@@ -44,13 +44,20 @@ def _runs(runs: Sequence[PrunedRun]) -> Iterator[RenderableType]:
         for run in runs
     ]
     if rows:
-        yield grid(("run", "app", "settled", "size", "note"), rows, right=("size",))
+        yield grid(
+            ("run", "app", "settled", "size", "note"),
+            rows,
+            right=("size",),
+            prose=("note",),
+            moments=("settled",),
+            may_go=("app", "settled"),
+        )
 
 
 def _pipelines(runs: Sequence[PrunedPipelineRun]) -> Iterator[RenderableType]:
     """A tree for each file: so many of its executions are kept."""
     for file, executions in groupby(sorted(runs, key=lambda run: run.file), lambda run: run.file):
-        tree = Tree(Text(file, style="bold"))
+        tree = HeadedTree(file)
         for run in executions:
             words = (
                 run.id,

@@ -25,14 +25,20 @@ def release_table(releases: Listing[Release]) -> RenderableType:
         )
         for release in releases.items
     ]
-    table = grid(("release", "", "installed last", "enabled", "changed"), rows)
+    table = grid(
+        ("release", "", "installed last", "enabled", "changed"),
+        rows,
+        prose=("enabled", "changed"),
+        moments=("installed last",),
+        may_go=("enabled",),
+    )
     return listed(table, "no releases: `agi install APP` makes the first", more=releases.more)
 
 
 def pruning_view(pruning: ReleasePruning, *, removed: bool) -> RenderableType:
     """What was removed, or would be, host by host."""
     rows = [row for host in pruning.hosts for row in _rows(host, removed=removed)]
-    table = grid(("host", "", "what", "size", "of"), rows, right=("size",))
+    table = grid(("host", "", "what", "size", "of"), rows, right=("size",), prose=("of",))
     return Group(table, Text(_total(pruning, removed=removed)))
 
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from agi_cli.listing import Listing
 from agi_cli.views.data import data_view
-from agi_cli.views.grid import STATE_STYLES, facts, grid, listed, state
+from agi_cli.views.grid import STATE_STYLES, Cell, facts, grid, listed, path, state
 from agi_cluster.model.run import PartitionState, Run, RunPartition, RunSlot
 from agi_cluster.text import bar, duration, moment, number, one_line
 
@@ -38,9 +38,9 @@ def run_report(
     return Group(*parts)
 
 
-def run_table(runs: Listing[Run]) -> RenderableType:
-    """The runs, newest first."""
-    columns = ("run", "app", "mode", "state", "partitions", "accepted", "took", "waits for")
+def run_table(runs: Listing[Run], *, filtered: bool = False) -> RenderableType:
+    """The runs, newest first; of all, or of those that were asked for."""
+    columns = ("run", "app", "mode", "state", "done", "accepted", "took", "waits for")
     rows = [
         (
             run.id,
@@ -50,16 +50,24 @@ def run_table(runs: Listing[Run]) -> RenderableType:
             f"{run.progress.succeeded}/{run.progress.total}",
             moment(run.create_time),
             _span(run),
-            one_line(run.waiting_for, 60),
+            one_line(run.waiting_for),
         )
         for run in runs.items
     ]
-    table = grid(columns, rows, right=("mode", "partitions", "took"))
-    return listed(table, "no runs yet: `agi run APP` starts one", more=runs.more)
+    table = grid(
+        columns,
+        rows,
+        right=("mode", "done", "took"),
+        prose=("waits for",),
+        moments=("accepted",),
+        may_go=("app", "mode", "took", "accepted", "done"),
+    )
+    empty = "no run matches" if filtered else "no runs: `agi run APP` starts one"
+    return listed(table, empty, more=runs.more)
 
 
-def partition_table(partitions: Listing[RunPartition]) -> RenderableType:
-    """The partitions of a run."""
+def partition_table(partitions: Listing[RunPartition], *, settled: bool = False) -> RenderableType:
+    """The partitions of a run; there are none before it is planned."""
     columns = ("partition", "label", "state", "slot", "attempts", "weight", "seconds", "cpu")
     rows = [
         (
@@ -74,8 +82,15 @@ def partition_table(partitions: Listing[RunPartition]) -> RenderableType:
         )
         for p in partitions.items
     ]
-    table = grid(columns, rows, right=("slot", "attempts", "weight", "seconds", "cpu"))
-    return listed(table, "no partitions yet", more=partitions.more)
+    table = grid(
+        columns,
+        rows,
+        right=("slot", "attempts", "weight", "seconds", "cpu"),
+        prose=("label",),
+        may_go=("weight", "cpu", "attempts", "label", "slot", "seconds"),
+    )
+    empty = "it ended without any partitions" if settled else "no partitions yet"
+    return listed(table, empty, more=partitions.more)
 
 
 def _headline(run: Run) -> Text:
@@ -95,8 +110,8 @@ def _facts(run: Run, error: str) -> RenderableType:
             ("plan", run.plan),
             ("installed", run.installed),
             ("started", f"{run.epoch} times" if run.epoch > 1 else ""),
-            ("results", run.paths.published),
-            ("kept", run.paths.kept),
+            ("results", path(run.paths.published)),
+            ("kept", path(run.paths.kept)),
             ("error", Text(error, style="red")),
             ("runner", Text(run.runner_lost.message if run.runner_lost else "", style="yellow")),
             ("not cleared", Text(", ".join(run.uncleared_hosts), style="yellow")),
@@ -115,7 +130,10 @@ def _losses(run: Run) -> list[RenderableType]:
         for s in lost[:SLOTS]
         if s.lost
     ]
-    return [Text(), grid(("lost slot", "host", "cause", ""), rows, right=("lost slot",))]
+    return [
+        Text(),
+        grid(("lost slot", "host", "cause", ""), rows, right=("lost slot",), prose=("",)),
+    ]
 
 
 def _counts(run: Run) -> str:
@@ -130,13 +148,18 @@ def _slots(run: Run) -> RenderableType:
     most = max(slot.busy_seconds for slot in run.slots)
     rows = [_slot_row(slot, most) for slot in run.slots[:SLOTS]]
     columns = ("slot", "host", "cores", "partitions", "busy", "cpu", "")
-    table = grid(columns, rows, right=("slot", "cores", "partitions", "busy", "cpu"))
+    table = grid(
+        columns,
+        rows,
+        right=("slot", "cores", "partitions", "busy", "cpu"),
+        may_go=("", "cores", "cpu"),
+    )
     if len(run.slots) > SLOTS:
         return Group(table, Text(f"... and {len(run.slots) - SLOTS} more slots"))
     return table
 
 
-def _slot_row(slot: RunSlot, most: float) -> tuple[RenderableType, ...]:
+def _slot_row(slot: RunSlot, most: float) -> tuple[Cell, ...]:
     return (
         str(slot.index),
         slot.host,
@@ -157,7 +180,12 @@ def _slowest(partitions: tuple[RunPartition, ...]) -> RenderableType | None:
         (one_line(p.label, 60), str(p.slot), duration(p.seconds), duration(p.cpu_seconds))
         for p in slowest
     ]
-    return grid(("slowest partitions", "slot", "took", "cpu"), rows, right=("slot", "took", "cpu"))
+    return grid(
+        ("slowest partitions", "slot", "took", "cpu"),
+        rows,
+        right=("slot", "took", "cpu"),
+        prose=("slowest partitions",),
+    )
 
 
 def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
@@ -175,7 +203,13 @@ def _failures(partitions: tuple[RunPartition, ...]) -> list[RenderableType]:
         for p in failed[:FAILED]
     ]
     columns = ("failed partitions", "slot", "attempts", "cause", "why")
-    table = grid(columns, rows, right=("slot", "attempts"))
+    table = grid(
+        columns,
+        rows,
+        right=("slot", "attempts"),
+        prose=("failed partitions", "why"),
+        may_go=("attempts", "slot"),
+    )
     parts: list[RenderableType] = [Text(), table]
     if len(failed) > FAILED:
         parts.append(Text(f"... and {len(failed) - FAILED:,} more failed partitions"))

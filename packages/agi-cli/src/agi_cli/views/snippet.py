@@ -25,4 +25,4 @@ def verdict_report(verdict: SnippetVerdict) -> RenderableType:
     if verdict.current:
         return head
     rows = [(each.field, one_line(each.detail, 300)) for each in verdict.stale]
-    return Group(head, Text(), grid(("changed", "how"), rows))
+    return Group(head, Text(), grid(("changed", "how"), rows, prose=("how",)))

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from agi_daemon.store.store import explained
+from agi_daemon.store.complaint import explained, primary_code
 from agi_env.atomic_file import disk_errors, sync_directory
 from agi_env.errors import AlreadyExistsError, NotFoundError, StateUnreadableError
 
@@ -50,6 +50,8 @@ def check(path: Path) -> int:
             (word,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             schema = int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.Error as error:
+        if primary_code(error) == sqlite3.SQLITE_IOERR:  # a part of the file that cannot be read
+            raise StateUnreadableError(f"it cannot be read ({error})", where=str(path)) from error
         raise explained(error, path) from error
     if word != "ok" or not schema:
         raise StateUnreadableError(f"it is no sound store ({word})", where=str(path))

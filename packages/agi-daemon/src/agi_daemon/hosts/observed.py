@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Protocol, Self
 
+from agi_daemon.log import get_log
 from agi_daemon.transport.host_transport import (
     DEFAULT_OUTPUT_BYTES,
     Channel,
@@ -18,16 +20,18 @@ from agi_daemon.transport.host_transport import (
 )
 from agi_env.errors import HostError
 
+_log = get_log(__name__)
+
 
 class Witness(Protocol):
     """Takes note of how a host answers."""
 
     async def note_answer(self, address: str) -> None:
-        """The host has done what it was asked."""
+        """The host has done what it was asked; an error of this is logged, and nothing else."""
         ...
 
     async def note_failure(self, address: str, error: HostError) -> None:
-        """The host did not answer, or not as it has to."""
+        """The host did not answer, or not as it has to; errors as above."""
         ...
 
 
@@ -90,8 +94,14 @@ class ObservedTransport:
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None
     ) -> Channel:
         """Start a command and talk to it; see ``HostTransport.open_channel``."""
-        async with self._told():
-            return _ObservedChannel(await self._inner.open_channel(argv, env=env), self._failure)
+        async with self._failures():
+            channel = await self._inner.open_channel(argv, env=env)
+        try:
+            await self._answer()
+        except asyncio.CancelledError:
+            await channel.close()
+            raise
+        return _ObservedChannel(channel, self._failure)
 
     async def read_file(
         self, path: PurePosixPath, *, deadline_s: float, max_bytes: int = DEFAULT_OUTPUT_BYTES
@@ -113,15 +123,30 @@ class ObservedTransport:
 
     @asynccontextmanager
     async def _told(self) -> AsyncIterator[None]:
+        async with self._failures():
+            yield
+        await self._answer()
+
+    @asynccontextmanager
+    async def _failures(self) -> AsyncIterator[None]:
         try:
             yield
         except HostError as error:
             await self._failure(error)
             raise
-        await self._witness.note_answer(self.host)
 
     async def _failure(self, error: HostError) -> None:
-        await self._witness.note_failure(self.host, error)
+        await self._noted(self._witness.note_failure(self.host, error))
+
+    async def _answer(self) -> None:
+        await self._noted(self._witness.note_answer(self.host))
+
+    async def _noted(self, noting: Awaitable[None]) -> None:
+        """Have it noted; where that fails, what the host did stays what it did."""
+        try:
+            await noting
+        except Exception as error:  # noqa: BLE001 - the boundary: logged, and a witness never decides
+            _log.warning("what a host did is not noted", host=self.host, reason=str(error))
 
 
 class _ObservedChannel:

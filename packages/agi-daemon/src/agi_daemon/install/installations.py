@@ -26,6 +26,7 @@ from agi_daemon.install.installation_store import InstallationRecord
 from agi_daemon.install.outcome import HostOutcome, Installed, Phase, Progress
 from agi_daemon.install.resolution import Role
 from agi_daemon.resource_id import new_id
+from agi_daemon.resumption import STEADY, Resumption
 from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
 from agi_daemon.store.store import Store
@@ -48,6 +49,7 @@ class Installations:
         apps: Apps,
         hosts: Hosts,
         builds: Builds,
+        resumption: Resumption = STEADY,
     ) -> None:
         self._store = store
         self._requests = requests
@@ -55,6 +57,7 @@ class Installations:
         self._apps = apps
         self._hosts = hosts
         self._builds = builds
+        self._resumption = resumption
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def create_installation(
@@ -139,7 +142,8 @@ class Installations:
         return record.installation
 
     def _admit(self, record: InstallationRecord) -> None:
-        task = asyncio.create_task(self._carry_out(record), name=record.subject)
+        carrying_out = self._resumption.work(record.subject, lambda: self._carry_out(record))
+        task = asyncio.create_task(carrying_out, name=record.subject)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -7,6 +7,7 @@ import asyncio
 from agi_daemon.log import get_log
 from agi_daemon.pipelines import pipeline_run_store
 from agi_daemon.pipelines.driver import PipelineDriver, PipelineParts
+from agi_daemon.resumption import STEADY, Resumption
 
 _log = get_log(__name__)
 
@@ -14,8 +15,9 @@ _log = get_log(__name__)
 class PipelineReconciler:
     """Closes the distance between what executions are and what they are meant to be."""
 
-    def __init__(self, parts: PipelineParts) -> None:
+    def __init__(self, parts: PipelineParts, resumption: Resumption = STEADY) -> None:
         self._parts = parts
+        self._resumption = resumption
         self._drivers: dict[str, PipelineDriver] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -27,11 +29,10 @@ class PipelineReconciler:
 
     def admit(self, run_id: str) -> None:
         """Start to drive a stored execution."""
-        driver = PipelineDriver(self._parts, run_id)
-        task = asyncio.create_task(driver.drive(), name=f"pipeline run {run_id}")
-        self._drivers[run_id] = driver
+        driving = self._resumption.work(f"pipelineRuns/{run_id}", lambda: self._drive(run_id))
+        task = asyncio.create_task(driving, name=f"pipeline run {run_id}")
         self._tasks[run_id] = task
-        task.add_done_callback(lambda done: self._ended(run_id, done))
+        task.add_done_callback(lambda _: self._forget(run_id))
 
     def wake(self, run_id: str) -> None:
         """Tell the driver of an execution that its record was changed."""
@@ -46,8 +47,11 @@ class PipelineReconciler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, run_id: str, task: asyncio.Task[None]) -> None:
+    async def _drive(self, run_id: str) -> None:
+        """Drive an execution, from what is stored of it, to its end."""
+        driver = self._drivers[run_id] = PipelineDriver(self._parts, run_id)
+        await driver.drive()
+
+    def _forget(self, run_id: str) -> None:
         self._drivers.pop(run_id, None)
         self._tasks.pop(run_id, None)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("a pipeline is driven no more", pipeline_run=run_id, error=error)

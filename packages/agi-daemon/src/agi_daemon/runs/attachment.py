@@ -40,6 +40,8 @@ class Attachment:
         """How the runner ended, once that is known."""
         self.epoch = 0
         """The highest epoch that the far side knows of."""
+        self.verdict: AgiError | None = None
+        """Why the far side can neither join nor start a runner, and never will."""
         self.refusal: AgiError | None = None
         """Why the far side could not start a runner, where trying again may help."""
 
@@ -70,7 +72,7 @@ class Attachment:
         settled and stays.
 
         Raises:
-            AgiError: The far side can neither join nor start a runner, and never will.
+            AgiError: The far side can neither join nor start a runner; it is the ``verdict``.
         """
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=2 * _MOST_IN_ONE_BATCH)
         reader = asyncio.create_task(_pump(self._channel, queue), name="attachment reader")
@@ -112,6 +114,7 @@ class Attachment:
 
     def _refused(self, error: AgiError) -> None:
         if not isinstance(error, _MAY_PASS):
+            self.verdict = error
             raise error
         self.refusal = error
 

@@ -37,6 +37,7 @@ from agi_daemon.runs.retry import kept_area, refuse_other_sources
 from agi_daemon.runs.standby import Standby
 from agi_daemon.runs.starting import write_all
 from agi_daemon.runs.workers import REACH_PAUSE_S, Workers
+from agi_daemon.transport.host_transport import HostTransport
 from agi_env.errors import AgiError, CancelledRunError, RunnerLostError
 from agi_env.runtime.cluster_keys import ClusterKeys
 
@@ -86,10 +87,10 @@ class RunDriver:
                 _log.info("step", run=run.id, step=step.name, state=run.state.value)
                 await self._take(step)
         finally:
-            await self._standby.close()
             if self._record.run.state.settled:
-                self._parts.keys.forget(self._record.run.id)
                 self._parts.leases.release(self._record.run.id)
+                self._parts.keys.forget(self._record.run.id)
+            await self._standby.close()
 
     async def _take(self, step: Step) -> None:
         actions = {
@@ -166,6 +167,7 @@ class RunDriver:
         """Keep what the app printed while it named its partitions with what its workers will."""
         if not printed:
             return
+        await self._keys()  # before any directory, as at the start
         home = self._parts.hosts.transport(self._record.runner_host)
         await run_directory.keep_planning_log(home, self._record, printed)
         place = str(run_directory.place_of(home, self._record.run.id))
@@ -203,31 +205,57 @@ class RunDriver:
         await self._move(RunState.RUNNING, [])
 
     async def _follow(self) -> None:
-        """Persist a higher epoch, then join or start the runner in it and copy its journal."""
-        record = self._record
-        transport = self._parts.hosts.transport(record.runner_host)
-        content = self._content()
-        copy = JournalCopy(self._parts.store, self._parts.events, content, record.run.id)
-        epoch = record.epoch + 1
-        self._record = evolve(record, epoch=epoch)
-        await self._save([])
-        keys = await self._keys()
+        """Join or start the runner and copy its journal, until one of them ends.
+
+        Whatever goes wrong on the way to the runner, or on this side, says nothing about it: only
+        the far side's own verdict, or trouble again and again, ends the run.
+        """
+        line: Attachment | None = None
+        workers: Workers | None = None
         try:
+            transport, copy, keys = await self._next_epoch()
+            epoch = self._record.epoch
             async with (
                 attached(transport, self._record, epoch, keys, self._standby) as line,
                 self._workers(keys, line) as workers,
             ):
                 await self._listen(line, copy, workers)
-        except UNHEARD as error:
+        except Exception as error:  # noqa: BLE001 - the boundary: logged, and tried again or raised
             if not self._record.run.state.settled:
-                await self._out_of_reach(error)
+                await self._not_heard(error, line)
                 return
+            _log.warning("trouble after the end", run=self._record.run.id, reason=str(error))
         if not self._record.run.state.settled:
             await self._after_a_loss(line)
-        elif workers is not None or not line.gone:
-            unseen = () if line.gone else (self._record.runner_host,)
+        elif workers is not None or not (line and line.gone):
+            unseen = () if line and line.gone else (self._record.runner_host,)
             left = {*(workers.left if workers else ()), *unseen}
-            self._record = await self._parts.clearing.conclude(record.run.id, left)
+            self._record = await self._parts.clearing.conclude(self._record.run.id, left)
+
+    async def _next_epoch(self) -> tuple[HostTransport, JournalCopy, ClusterKeys | None]:
+        """Persist a higher epoch; what the runner is reached with, and its journal copied."""
+        record = self._record
+        transport = self._parts.hosts.transport(record.runner_host)
+        copy = JournalCopy(self._parts.store, self._parts.events, self._content(), record.run.id)
+        self._record = evolve(record, epoch=record.epoch + 1)
+        await self._save([])
+        return transport, copy, await self._keys()
+
+    async def _not_heard(self, error: Exception, line: Attachment | None) -> None:
+        """Something keeps the runner from being heard: try again, unless there is no hope."""
+        if line is not None and error is line.verdict:
+            raise error
+        if isinstance(error, UNHEARD):
+            await self._out_of_reach(error)
+            return
+        self._broken_lines += 1
+        _log.warning("no line to the runner", run=self._record.run.id, reason=str(error))
+        if self._broken_lines >= MOST_BROKEN_LINES:
+            raise error
+        await self._pause_between_lines()
+
+    async def _pause_between_lines(self) -> None:
+        await asyncio.sleep(min(5.0, 0.05 * 2**self._broken_lines))
 
     async def _listen(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
         stopper = asyncio.create_task(self._pass_on_stop(line), name="cancel of a run")
@@ -281,8 +309,9 @@ class RunDriver:
             return nullcontext()
         return Workers(self._record, keys, self._parts.hosts.transport, line)
 
-    async def _after_a_loss(self, line: Attachment) -> None:
+    async def _after_a_loss(self, line: Attachment | None) -> None:
         """Count what was lost: the runner itself, or only the line to it."""
+        assert line is not None  # one that could not be had has raised
         record = self._record
         event = "runner gone" if line.gone else "line broken"
         _log.warning(event, run=record.run.id, said=line.complaint())
@@ -300,13 +329,14 @@ class RunDriver:
             raise line.refusal or RunnerLostError(
                 f"its runner cannot be reached: {line.complaint()}", where=f"run {record.run.id}"
             )
-        await asyncio.sleep(min(5.0, 0.05 * 2**self._broken_lines))
+        await self._pause_between_lines()
 
     async def _copy(self, line: Attachment, copy: JournalCopy, workers: Workers | None) -> None:
         async for records in line.batches():
             self._unreached_since = None
             result = await self._result_of(records)
             self._record = await copy.take(self._record, records, result, self._record.met_hosts)
+            self._broken_lines = 0
             if workers is not None:
                 await workers.take(records, self._record.run)
             kinds = {record["kind"] for record in records}
@@ -380,26 +410,29 @@ class RunDriver:
             waiting_for="",
             paths=evolve(self._record.run.paths, kept=kept_area(self._record)),
         )
-        self._record = evolve(self._record, run=run)
+        record = evolve(self._record, run=run)
         error = run.error
         said = {"code": error.code, "metadata": error.to_metadata()} if error else None
         fact = Fact(kind="settled", data={"state": state.value, "error": said}, verbosity=0)
-        owed = self._record.met_hosts
-        await self._save([fact], owed)
+        owed = record.suspects
+        # Its end is the store's to say: until that has it, the run goes on here too.
+        await self._save([fact], owed, record)
         if owed:
             self._record = await self._parts.clearing.conclude(run.id, owed)
         here = self._parts.hosts.transport(THIS_MACHINE)
         await run_directory.keep_verdict(here, self._record)
 
-    async def _save(self, facts: Sequence[Fact], owed: Sequence[str] = ()) -> None:
-        self._record = await self._parts.store.keep(self._stored(facts, owed))
+    async def _save(
+        self, facts: Sequence[Fact], owed: Sequence[str] = (), record: RunRecord | None = None
+    ) -> None:
+        """Store the run as it is here, or this record of it; then it is so here too."""
+        work = self._stored(record or self._record, facts, owed)
+        self._record = await self._parts.store.keep(work)
         self._parts.events.announce(self._record.subject)
 
     def _stored(
-        self, facts: Sequence[Fact], owed: Sequence[str]
+        self, record: RunRecord, facts: Sequence[Fact], owed: Sequence[str]
     ) -> Callable[[sqlite3.Connection], RunRecord]:
-        record = self._record
-
         def work(connection: sqlite3.Connection) -> RunRecord:
             kept = keeping_requests(record, run_store.find(connection, record.run.id))
             run_store.update(connection, kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from agi_daemon.log import get_log
+from agi_daemon.resumption import STEADY, Resumption
 from agi_daemon.runs import run_store
 from agi_daemon.runs.driver import RunDriver
 from agi_daemon.runs.leases import Demand
@@ -17,8 +18,9 @@ _log = get_log(__name__)
 class Reconciler:
     """Closes the distance between what runs are and what they are meant to be."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, resumption: Resumption = STEADY) -> None:
         self._parts = parts
+        self._resumption = resumption
         self._drivers: dict[str, RunDriver] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -37,11 +39,11 @@ class Reconciler:
 
     def admit(self, record: RunRecord) -> None:
         """Start to drive a stored run."""
-        driver = RunDriver(self._parts, record)
-        task = asyncio.create_task(driver.drive(), name=f"run {record.run.id}")
-        self._drivers[record.run.id] = driver
+        self._drivers[record.run.id] = RunDriver(self._parts, record)
+        driving = self._resumption.work(record.subject, lambda: self._drive(record.run.id))
+        task = asyncio.create_task(driving, name=f"run {record.run.id}")
         self._tasks[record.run.id] = task
-        task.add_done_callback(lambda done: self._ended(record.run.id, done))
+        task.add_done_callback(lambda _: self._forget(record.run.id))
 
     def ask_to_stop(self, run_id: str) -> None:
         """Tell the run's driver that the stored target is CANCELLED now."""
@@ -60,8 +62,20 @@ class Reconciler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, run_id: str, task: asyncio.Task[None]) -> None:
+    async def _drive(self, run_id: str) -> None:
+        """Drive a run to its end; one whose driver failed gets another, of what is stored."""
+        driver = self._drivers.pop(run_id, None)
+        if driver is None:
+            driver = RunDriver(
+                self._parts, self._parts.store.read(lambda db: run_store.find(db, run_id))
+            )
+        self._drivers[run_id] = driver
+        try:
+            await driver.drive()
+        except Exception:
+            self._drivers.pop(run_id, None)
+            raise
+
+    def _forget(self, run_id: str) -> None:
         self._drivers.pop(run_id, None)
         self._tasks.pop(run_id, None)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("a run is driven no more", run=run_id, error=error)

@@ -72,6 +72,11 @@ class RunRecord:
             return ()  # nobody was asked to start anything; or all of it ends with its runner
         return tuple(dict.fromkeys((*self.resolution.hosts, self.runner_host)))
 
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """The hosts on which something may live on when the daemon settles the run by itself."""
+        return self.met_hosts or ((self.runner_host,) if self.epoch else ())
+
     def moved(self, state: RunState) -> RunRecord:
         """The record in another state."""
         return evolve(self, run=evolve(self.run, state=state))

@@ -92,7 +92,7 @@ async def keep_verdict(here: HostTransport, record: RunRecord) -> None:
     place = place_of(here, record.run.id)
     try:
         await here.write_files(place, {VERDICT_FILE: verdict_of(record)}, deadline_s=_DEADLINE_S)
-    except AgiError as error:
+    except (AgiError, OSError) as error:
         # The store has the last word; this is for the day on which it is lost.
         _log.warning("no verdict is kept", run=record.run.id, reason=str(error))
 

@@ -7,9 +7,12 @@ import json
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
+from agi_daemon.log import get_log
 from agi_daemon.transport.host_transport import Channel
 from agi_env.errors import AgiError
 from agi_env.module_command import module_command
+
+_log = get_log(__name__)
 
 
 class Place(Protocol):
@@ -59,9 +62,12 @@ class Standby:
         return await transport.open_channel(module_command(python, ATTACH_MODULE, *arguments))
 
     async def close(self) -> None:
-        """End the one that waits."""
+        """End the one that waits; one that cannot be reached any more ends by itself."""
         if channel := await self._taken():
-            await channel.close()
+            try:
+                await channel.close()
+            except AgiError as error:
+                _log.info("a standby is left alone", host=self._place[0], reason=error.what)
 
     async def _taken(self) -> Channel | None:
         waiting, self._waiting = self._waiting, None
