@@ -13,7 +13,7 @@ import pytest
 
 from agi_cluster.client.sync import Client
 from agi_cluster.model.app import SettingChange
-from agi_cluster.model.requests import CreateInstallation, CreatePlan, StartRun
+from agi_cluster.model.requests import CreateBenchmark, CreateInstallation, CreatePlan, StartRun
 from agi_cluster.model.run import RunState
 from agi_cluster.model.selection import Selection
 from agi_cluster.testing import RunningDaemon
@@ -135,6 +135,8 @@ def test_settings_that_the_user_broke_and_mends(ask: Asking, client: Client, toy
     [
         ("cluster.pool", "3", "SETTINGS_INVALID"),
         ("cluster.poool", "true", "SETTINGS_INVALID"),
+        ("clustr.pool", "true", "SETTINGS_INVALID"),
+        ("args.dta_in", "/x", "SETTINGS_INVALID"),
         ("nothing", "1", "SETTINGS_INVALID"),
         ("args.self", "1", "SETTINGS_INVALID"),
         ("args.data_out", "3", "SETTINGS_INVALID"),
@@ -170,6 +172,23 @@ def test_arguments_that_cannot_be_given(
     ask: Asking, client: Client, toy: Path, args: dict[str, Any], code: str
 ) -> None:
     ask.refused(code, lambda: client.start_run(StartRun(app="toy", args=args)))
+
+
+def test_an_argument_that_must_be_a_slip(ask: Asking, client: Client, make_app) -> None:
+    app = str(make_app("slipping", settings="[args]\nlimit = 3\nx1 = 1\n"))
+    slip = {"limt": 5}
+    for call in (
+        lambda: client.start_run(StartRun(app=app, args=slip)),
+        lambda: client.create_plan(CreatePlan(app=app, args=slip)),
+        lambda: client.create_benchmark(CreateBenchmark(app=app, args=slip)),
+    ):
+        error = ask.refused("SETTINGS_INVALID", call)
+        assert error.metadata["key"] == "args.limt"
+        assert "Say args.limit, if that is what is meant" in error.remedy
+    assert ask.run(app, args={"x2": 1, "top": 2}).state is RunState.SUCCEEDED
+    path = Path(client.get_settings("slipping").path)
+    path.write_text(path.read_text().replace("x1 = 1", "limt = 1"))
+    assert ask.run(app, args=slip).state is RunState.SUCCEEDED
 
 
 def test_results_that_have_no_place(ask: Asking, client: Client, toy: Path, unharmed: None) -> None:

@@ -413,7 +413,7 @@ class FakeClient:
 
     def create_plan(self, request: CreatePlan, *, validate_only: bool = False) -> Plan:
         self._ask((request, validate_only))
-        return PLAN
+        return attrs.evolve(PLAN, printed="looking\nfor \x1b[31mrain\n")
 
     def get_plan(self, name: str) -> Plan:
         self._ask(("get_plan", name))

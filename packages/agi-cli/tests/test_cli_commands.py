@@ -153,6 +153,8 @@ def test_distribute_shows_every_partition(terminal):
     assert terminal.type("distribute", "weather", "--mode", "1") == 0
     assert terminal.client.asked[0] == (CreatePlan(app="weather_project", mode=Mode.POOL), False)
     assert all(f"part {i}" in terminal.shown for i in range(3))
+    assert terminal.said == "partitions(): looking\npartitions(): for rain\n"
+    assert "looking" not in terminal.shown
 
 
 def test_settings_are_changed_by_assignments_or_by_a_key_and_its_value(terminal):

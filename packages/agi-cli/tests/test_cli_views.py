@@ -163,6 +163,11 @@ def test_a_report_of_a_failure_has_the_traceback_of_the_app(terminal, failed_run
     assert "kept        /share/weather/results/.agi-weather-r1" in report
 
 
+def test_an_error_that_follows_below_is_not_in_the_report(failed_run):
+    assert "error  " in drawn(run_report(failed_run, ()))
+    assert "error  " not in drawn(run_report(failed_run, (), error_follows=True))
+
+
 def test_an_app_that_cannot_be_started_shows_its_traceback_too(failed_run):
     error = AppImportError("no module rain", metadata={"traceback": "Traceback:\nImportError"})
     report = drawn(run_report(attrs.evolve(failed_run, error=error), ()))

@@ -96,7 +96,7 @@ async def test_a_failed_run_raises_its_own_error_with_the_result_in_words(daemon
         await AGI.run(env)
     assert (caught.value.metadata["run"], caught.value.metadata["kept"]) == ("r1", "/share/.agi-r1")
     [note] = caught.value.__notes__
-    assert "failed   EWR 1: EWR 1: it raised ValueError" in note
+    assert "failed   EWR 1: it raised ValueError\n" in note
     assert note.endswith("ValueError: no")
 
 
@@ -149,6 +149,13 @@ async def test_leaving_a_run_lets_it_go_on(daemon, env, caplog):
     ]
 
 
+async def test_arguments_of_the_app_may_have_any_other_name(daemon, env):
+    given = {"model": "m", "plane": 1, "x1": 1}
+    await AGI.run(env, **given)
+    await AGI.run(env, snippet="0" * 64, worker=1)
+    assert asked(daemon).args == given
+
+
 @pytest.mark.parametrize(
     ("given", "error"),
     [
@@ -167,6 +174,9 @@ async def test_leaving_a_run_lets_it_go_on(daemon, env, caplog):
         ({"scheduler": 8786}, RequestInvalidError),
         ({"request": RunRequest(mode=1), "mode": 1}, RequestInvalidError),
         ({"request": RunRequest(params={"n": 1}), "n": 2}, RequestInvalidError),
+        ({"mod": 1}, RequestInvalidError),
+        ({"worker": {"127.0.0.1": 2}}, RequestInvalidError),
+        ({"scheduller": "127.0.0.1"}, RequestInvalidError),
     ],
 )
 async def test_wrong_input_is_refused_before_anybody_is_asked(given, error, monkeypatch):

@@ -84,7 +84,8 @@ def test_loads_are_those_of_the_assignment() -> None:
 
 def test_an_empty_plan_is_a_plan() -> None:
     new = drafted(resolution(2, 2), [])
-    assert (new.plan.partition_count, new.plan.findings, new.places) == (0, (), [])
+    assert (new.plan.partition_count, new.places) == (0, [])
+    assert [finding.code for finding in new.plan.findings] == ["NO_PARTITIONS"]
 
 
 def test_the_digest_tells_what_is_executed_apart() -> None:

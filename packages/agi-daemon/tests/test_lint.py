@@ -54,8 +54,10 @@ def test_a_good_plan_has_no_findings() -> None:
     assert lint_plan(view([1.0] * 40)) == ()
 
 
-def test_an_empty_plan_has_no_findings() -> None:
-    assert lint_plan(view([])) == ()
+def test_an_empty_plan_has_the_one_finding_that_it_is_empty() -> None:
+    (finding,) = lint_plan(view([]))
+    assert finding.code is LintCode.NO_PARTITIONS
+    assert "partitions() named nothing" in finding.message
 
 
 def test_fewer_partitions_than_slots() -> None:

@@ -233,7 +233,7 @@ async def test_workers_on_this_machine_meet_it_on_its_loopback() -> None:
 
 
 async def test_a_host_that_does_not_say_where_it_sees_this_machine() -> None:
-    with pytest.raises(RefusedError, match="agi settings set APP scheduler"):
+    with pytest.raises(RefusedError, match=r"settings set APP cluster\.scheduler="):
         await meeting_host(record(), seen(b"\n"))
 
 

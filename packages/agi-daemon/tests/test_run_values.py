@@ -16,6 +16,7 @@ from agi_daemon.runs.record import RunRecord
 from agi_daemon.store.codec import dump, load
 from agi_env.errors import ExecutorDiedError
 from agi_env.mode import Mode
+from agi_env.runtime import verdict
 from agi_env.runtime.spec import SlotSpec
 
 RESOLUTION = Resolution(
@@ -138,6 +139,9 @@ def test_an_attempt_that_is_repeated_counts_once() -> None:
     assert step.partition.attempts == 2
 
 
+STOPPED = {"code": "RUN_CANCELLED", "metadata": verdict.cancelled().to_metadata()}
+
+
 def test_the_settled_record_settles_the_run_with_its_error() -> None:
     error = ExecutorDiedError("it was killed by signal 11", where="partition P")
     told = {"code": error.code, "metadata": error.to_metadata()}
@@ -147,5 +151,8 @@ def test_the_settled_record_settles_the_run_with_its_error() -> None:
     assert isinstance(run.error, ExecutorDiedError)
     assert run.error.what == error.what
     assert "agi runs logs toy-1" in run.error.remedy
+    cancelled = entry(10, "settled", state="CANCELLED", error=STOPPED, kept="/kept", summary={})
+    stopped = absorb(record(RunState.RUNNING), cancelled, {}, None).record.run.error
+    assert stopped is not None and stopped.remedy == "`agi runs retry toy-1` does what is left"
     assert run.paths.kept == "/kept"
     assert run.end_time is not None

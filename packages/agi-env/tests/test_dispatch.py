@@ -235,6 +235,19 @@ def test_a_partition_that_raises_fails_at_once_and_the_others_go_on() -> None:
     assert error["code"] == "PARTITION_FAILED"
     assert error["metadata"]["partition"] == "p0"
     assert error["metadata"]["traceback"] == "Traceback"
+    assert error["metadata"]["remedy"].endswith("; the other partitions' results are kept")
+
+
+def test_where_every_partition_failed_no_results_are_said_to_be_kept() -> None:
+    bench = Bench(a_spec(), a_plan([0]))
+    bench.ready()
+    bench.begin("p0")
+    bench.send(PartitionFailed(0, 0, "p0", 1, RAISED, 1.0))
+    bench.send(ExecutorStopped(0, 0, None, 2.0))
+    bench.end(GONE)
+    error = bench.settled().error
+    assert error is not None
+    assert error["metadata"]["remedy"] == "`agi runs logs RUN` shows its output"
 
 
 def test_a_partition_that_takes_too_long_is_killed_and_fails_for_good() -> None:

@@ -130,6 +130,26 @@ def test_a_traceback_begins_in_the_app(toy_run: Any) -> None:
     assert traceback[-1] == "ValueError: no data"
 
 
+@pytest.mark.parametrize(
+    ("value", "what", "remedy"),
+    [
+        ("id=3", "3 is no identifier of a partition", "as its id"),
+        ("id='p', weight='x'", "partition 'p': the weight 'x' is no number", "a finite number"),
+        ("id='p', payload={1}", "partition 'p': the payload cannot be carried", "Use numbers"),
+    ],
+)
+def test_a_value_that_is_refused_is_told_with_the_line_that_gave_it(
+    toy_run: Any, value: str, what: str, remedy: str
+) -> None:
+    code, lines, _ = ask(toy_run, HEAD + f"        yield Partition.of({value})\n")
+    error = lines[-1]["error"]
+    assert (code, error["code"]) == (1, "APP_PARTITIONS_FAILED")
+    assert error["metadata"]["what"].startswith(what)
+    assert remedy in error["metadata"]["remedy"]
+    assert error["metadata"]["where"].endswith("toy.py:5")
+    assert "traceback" not in error["metadata"]
+
+
 @pytest.mark.parametrize("changes", [{"args": 3}, {"data_in": None}])
 def test_a_request_that_makes_no_sense_is_refused(toy_run: Any, changes: dict[str, Any]) -> None:
     code, lines, _ = ask(toy_run, "class Toy: pass", **changes)

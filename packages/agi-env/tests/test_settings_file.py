@@ -171,3 +171,29 @@ def test_edits_at_the_same_time_all_count(file: SettingsFile) -> None:
     for editor in editors:
         editor.join(timeout=30)
     assert file.read().settings.args == {"nfile": 1} | {f"k{n}": n for n in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "likely"),
+    [
+        ("args.limt=5", "args.limit"),
+        ("args.dta_in=/x", "args.data_in"),
+        ("clustr.pool=true", "cluster.pool"),
+        ("agrs.limit=5", "args.limit"),
+    ],
+)
+def test_a_slip_of_a_table_or_argument_is_refused(
+    file: SettingsFile, assignment: str, likely: str
+) -> None:
+    before = file.edit(_set("args.limit=3", "args.data_in=/data")).text
+    with pytest.raises(SettingsInvalidError, match=f"Say {likely}, if that is what is meant"):
+        file.edit(_set(assignment))
+    assert file.read().text == before
+
+
+def test_a_name_of_its_own_or_one_that_the_file_has_is_no_slip(file: SettingsFile) -> None:
+    file.edit(_set("args.limit=3", "args.x1=1", "clouds.pool=1"))
+    file.edit(_set("args.x2=1", "args.top_limit=5", "clouds.rain=2"))
+    file.path.write_text("[args]\nlimit = 3\nlimits = 4\n[clusters]\na = 1\n")
+    file.edit(_set("args.limits=5", "clusters.a=2"))
+    assert file.read().settings.args == {"limit": 3, "limits": 5}

@@ -21,19 +21,21 @@ def report(session: Session, client: Client, run: Run, output: Format) -> None:
     Raises:
         AgiError: The run's own error, when it did not succeed.
     """
+    error = None if run.state is RunState.SUCCEEDED else failure(run)
     if output is Format.JSON:
         session.show(output, run, lambda: "")
     else:
         partitions = fetched(RunPartition, client.list_run_partitions, run.id).items
-        session.print(run_report(run, partitions))
-    if run.state is not RunState.SUCCEEDED:
-        raise failure(run)
+        session.print(run_report(run, partitions, error_follows=error is run.error))
+    if error is not None:
+        raise error
 
 
 def failure(run: Run) -> AgiError:
     """The error that a run ended with, for the exit code."""
     kind = CancelledRunError if run.state is RunState.CANCELLED else RunFailedError
-    unnamed = kind(f"the run ended {run.state.value}", where=f"runs/{run.id}")
+    facts = {"run": run.id, "app": run.app}
+    unnamed = kind(f"the run ended {run.state.value}", where=f"runs/{run.id}", metadata=facts)
     if run.state is RunState.CANCELLED and not isinstance(run.error, CancelledRunError):
         return unnamed
     return run.error or unnamed

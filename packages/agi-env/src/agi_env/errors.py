@@ -22,6 +22,7 @@ the client looks the code up here and raises the same class again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
@@ -29,6 +30,9 @@ from agi_env.foreign_text import printable
 
 DOMAIN = "agi.v1"
 """The ``domain`` of every ``google.rpc.ErrorInfo`` that the daemon sends."""
+
+_COMMAND = re.compile(r"`[^`]*`")
+_PLACEHOLDER = re.compile(r"\b(APP|HOST|RUN)\b")
 
 
 class AgiError(Exception):
@@ -41,7 +45,9 @@ class AgiError(Exception):
         what: What is wrong, without a full stop.
         where: The file and line, host, app or resource that it is about.
         remedy: What to do next, when the catalogue's own advice can be made more exact.
-        metadata: Facts for programs, such as ``host`` or ``key``; they travel with the error.
+        metadata: Facts for programs, such as ``host`` or ``key``; they travel with the error. The
+            ``app``, ``host`` and ``run`` among them take the places of ``APP``, ``HOST`` and
+            ``RUN`` in the commands of the remedy.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -59,8 +65,8 @@ class AgiError(Exception):
     ) -> None:
         self.what = _line(what)
         self.where = printable(where)
-        self.remedy = _line(remedy or self.advice).rstrip(".")
         self.metadata = dict(metadata or {})
+        self.remedy = _line(_filled(remedy or self.advice, self.metadata)).rstrip(".")
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -83,6 +89,13 @@ class AgiError(Exception):
         remedy = facts.pop("remedy", "")
         AgiError.__init__(error, what, where=where, remedy=remedy, metadata=facts)
         return error
+
+
+def _filled(remedy: str, facts: Mapping[str, str]) -> str:
+    def named(command: re.Match[str]) -> str:
+        return _PLACEHOLDER.sub(lambda p: facts.get(p[0].lower()) or p[0], command[0])
+
+    return _COMMAND.sub(named, remedy)
 
 
 class InvalidInputError(AgiError):
@@ -528,7 +541,7 @@ class AppImportError(AppError):
     """The app's module could not be imported."""
 
     code = "APP_IMPORT_FAILED"
-    advice = "Mend the import, or declare the missing package in the app's pyproject.toml"
+    advice = "Mend what the module does when it is imported"
 
 
 class WorkMissingError(AppError):
@@ -549,14 +562,14 @@ class PartitionFailedError(AppError):
     """A partition raised, ended its process, or returned what is not JSON."""
 
     code = "PARTITION_FAILED"
-    advice = "`agi runs logs RUN` shows its output; the other partitions' results are kept"
+    advice = "`agi runs logs RUN` shows its output"
 
 
 class ResultNotJsonError(PartitionFailedError):
     """``work`` or ``reduce`` returned a value that JSON cannot carry."""
 
     code = "RESULT_NOT_JSON"
-    advice = "Return numbers, text, lists and dictionaries; write anything else to a file in `out`"
+    advice = "Return numbers, text, lists and dictionaries"
 
 
 class PartitionTimeoutError(PartitionFailedError):
@@ -660,7 +673,7 @@ class CancelledRunError(AgiError):
     """Somebody asked for it to stop."""
 
     code, status, exit_code = "RUN_CANCELLED", "CANCELLED", 12
-    advice = "Start it again with `agi run APP`"
+    advice = "`agi runs retry RUN` does what is left"
 
 
 class HostError(AgiError):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 from agi_env.errors import SettingsInvalidError
 from agi_env.settings_schema import FOREIGN_KEYS, RULES, WORKERS, Key, dotted, is_json, quoted
+from agi_env.slip import meant
 from agi_env.toml_lines import split_key
 
 _WORKERS_PREFIX = "cluster.workers."
 _TEXT_KEYS = frozenset({("cluster", "scheduler"), ("cluster", "user")})
+_OUR_TABLES = ("args", "cluster")
+_OUR_ARGUMENTS = ("data_in", "data_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,56 @@ def parse_key(text: str) -> Key:
     if len(key) < 2:
         raise _no_key(text)
     return key
+
+
+def refuse_slips(data: Mapping[str, Any], changes: Iterable[SettingChange], path: Path) -> None:
+    """Refuse to begin a table that must be a slip of one of ours, or an argument of one there.
+
+    Args:
+        data: The settings as they are.
+        changes: What to change.
+        path: The file of the settings.
+
+    Raises:
+        SettingsInvalidError: There is such a change.
+    """
+    for change in changes:
+        if change.text is None:
+            continue
+        table, *inner = change.key
+        likely = meant(table, _OUR_TABLES)
+        if likely and table not in data:
+            raise _slip(change.key, (likely, *inner), path)
+        args = data.get("args")
+        if table == "args" and isinstance(args, Mapping):
+            refuse_argument_slips((inner[0],), args, path)
+
+
+def refuse_argument_slips(given: Iterable[str], args: Iterable[str], path: Path) -> None:
+    """Refuse arguments that must be slips of those that the settings have.
+
+    Args:
+        given: Names of arguments.
+        args: The names in the settings.
+        path: The file of the settings.
+
+    Raises:
+        SettingsInvalidError: There is such an argument.
+    """
+    known = [*args, *_OUR_ARGUMENTS]
+    for name in given:
+        likely = meant(name, known)
+        if likely:
+            raise _slip(("args", name), ("args", likely), path)
+
+
+def _slip(key: Key, likely: Key, path: Path) -> SettingsInvalidError:
+    return SettingsInvalidError(
+        f"{dotted(key)} is not in the settings, and {dotted(likely)} is very like it",
+        remedy=f"Say {dotted(likely)}, if that is what is meant; if not, write {dotted(key)} into"
+        f" {path} yourself",
+        metadata={"key": dotted(key)},
+    )
 
 
 def _no_key(text: str) -> SettingsInvalidError:

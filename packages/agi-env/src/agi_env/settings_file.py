@@ -22,7 +22,7 @@ from agi_env.errors import (
 )
 from agi_env.paths import private_directory, settings_path
 from agi_env.settings import Settings
-from agi_env.settings_change import SettingChange
+from agi_env.settings_change import SettingChange, refuse_slips
 from agi_env.settings_edit import edited
 from agi_env.settings_schema import Problem, dotted, problems
 from agi_env.toml_text import TomlError, TomlText
@@ -105,12 +105,15 @@ class SettingsFile:
         Raises:
             EtagMismatchError: The file is no longer the one that was read.
             ConflictError: Another edit did not end in time.
+            SettingsInvalidError: A key must be a slip of one that is there.
             AgiError: As of `read`, for what is there and for what would be; as of
                 `agi_env.settings_edit.edited`; DiskFullError.
         """
         with self._locked():
             current = self._current(etag)
-            text = edited(_parsed(self.path, current).text, changes)
+            document = _parsed(self.path, current)
+            refuse_slips(document.data, changes, self.path)
+            text = edited(document.text, changes)
             proposed = _checked(self.path, text.encode(), changes)
             if not dry_run:
                 self._write(current, proposed)

@@ -26,6 +26,7 @@ from agi_cli.session import Session, session_of
 from agi_cli.views.plan import PARTITIONS_SHOWN, plan_view, what_if_view
 from agi_cluster.model.plan import PlannedPartition
 from agi_cluster.model.requests import CreatePlan
+from agi_env.foreign_text import printable_lines
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -79,12 +80,20 @@ def distribute(
         return
     with session.client() as client:
         plan = client.create_plan(request, validate_only=dry_run)
+        if output is not Format.JSON:
+            _say_printed(session, plan.printed)
         if dry_run or output is Format.JSON:
             session.show(output, plan, lambda: plan_view(plan, ()))
             return
         few = whole or plan.partition_count <= PARTITIONS_SHOWN
         found = fetched(PlannedPartition, client.list_plan_partitions, plan.name) if few else None
     session.print(plan_view(plan, found.items if found else (), whole=whole))
+
+
+def _say_printed(session: Session, printed: str) -> None:
+    """Tell what the app printed while it named its partitions, beside the result."""
+    for line in printed.splitlines():
+        session.say(printable_lines(f"partitions(): {line}"))
 
 
 def _what_if(

@@ -18,7 +18,7 @@ def installation_report(installation: Installation) -> RenderableType:
     table = grid(
         _COLUMNS, map(_row, installation.hosts), right=("seconds",), may_go=("build", "shipped")
     )
-    return Group(Text(_headline(installation)), table)
+    return Group(Text(_headline(installation)), table, *_tracebacks(installation))
 
 
 def install_progress(tracker: InstallTracker) -> RenderableType:
@@ -39,6 +39,16 @@ def installation_preview(installation: Installation) -> RenderableType:
             ("enabling", installation.modes_enabled.words),
         ]
     )
+
+
+def _tracebacks(installation: Installation) -> list[RenderableType]:
+    """What the app raised when it was imported; on every host it is the same."""
+    errors = [installation.error, *(host.error for host in installation.hosts)]
+    found = [
+        error.metadata["traceback"] for error in errors if error and "traceback" in error.metadata
+    ]
+    lines = found[0].rstrip().splitlines() if found else []
+    return [Text("\n".join(f"  {line}" for line in lines), style="dim")] if lines else []
 
 
 def _headline(installation: Installation) -> str:

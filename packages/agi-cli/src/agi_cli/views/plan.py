@@ -103,6 +103,7 @@ def _head(plan: Plan) -> list[Text]:
     over = plan.predicted_finish / plan.lower_bound - 1 if plan.lower_bound > 0 else 0.0
     best = "the best possible"
     bound = f", {percent(over)} over {best}" if over >= 0.005 else f", {best}"
+    bound = bound if plan.partition_count else ""
     return [
         Text(f"{plan.app}  {plan.name}  mode {plan.mode.words}", style="bold"),
         Text(

@@ -15,9 +15,18 @@ SLOTS, SLOWEST, FAILED, TRACEBACKS, TRACEBACK_LINES = 16, 3, 10, 2, 20
 """How many of each a report shows."""
 
 
-def run_report(run: Run, partitions: tuple[RunPartition, ...]) -> RenderableType:
-    """One run: how it stands, what each slot did, what was slow, what failed, what came out."""
-    parts: list[RenderableType] = [_headline(run), _facts(run)]
+def run_report(
+    run: Run, partitions: tuple[RunPartition, ...], *, error_follows: bool = False
+) -> RenderableType:
+    """One run: how it stands, what each slot did, what was slow, what failed, what came out.
+
+    Args:
+        run: The run.
+        partitions: What is known of its partitions.
+        error_follows: Whether its error is said below, and so not here.
+    """
+    error = str(run.error) if run.error and not error_follows else ""
+    parts: list[RenderableType] = [_headline(run), _facts(run, error)]
     if run.slots:
         parts += [Text(), _slots(run), *_losses(run)]
     slowest = _slowest(partitions)
@@ -91,7 +100,7 @@ def _headline(run: Run) -> Text:
     return line.append(f"  mode {run.mode.words}{f'  in {spent}' if spent else ''}")
 
 
-def _facts(run: Run) -> RenderableType:
+def _facts(run: Run, error: str) -> RenderableType:
     return facts(
         [
             ("run", run.id),
@@ -103,7 +112,7 @@ def _facts(run: Run) -> RenderableType:
             ("started", f"{run.epoch} times" if run.epoch > 1 else ""),
             ("results", path(run.paths.published)),
             ("kept", path(run.paths.kept)),
-            ("error", Text(str(run.error) if run.error else "", style="red")),
+            ("error", Text(error, style="red")),
             ("runner", Text(run.runner_lost.message if run.runner_lost else "", style="yellow")),
             ("not cleared", Text(", ".join(run.uncleared_hosts), style="yellow")),
             *(("warning", Text(warning, style="yellow")) for warning in run.warnings),

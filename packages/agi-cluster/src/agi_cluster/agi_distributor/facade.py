@@ -23,6 +23,7 @@ from agi_cluster.agi_distributor.request import (
     combined,
     plain_args,
     refuse_beside,
+    refuse_slips,
     snippet_origin,
 )
 from agi_cluster.agi_distributor.result import RunResult
@@ -80,6 +81,7 @@ class AGI:
             AgiError: What was asked is wrong, or the installation failed; in the latter case the
                 metadata names the ``installation``.
         """
+        refuse_slips(args)
         request = CreateInstallation(
             app=clients.Address.here().reference(app_env),
             selection=chosen_hosts(scheduler, workers),
@@ -119,6 +121,7 @@ class AGI:
                 new one; it is returned as it is, whatever else is given.
             args: Arguments of the app; they replace those of the settings key by key.
         """
+        refuse_slips(args)
         request = CreatePlan(
             app=clients.Address.here().reference(app_env),
             selection=chosen_hosts(scheduler, workers),
@@ -193,6 +196,8 @@ class AGI:
             AgiError: What was asked is wrong; or the run failed or was cancelled: then it is the
                 run's own error, its metadata name the ``run``, and its notes show the result.
         """
+        if snippet is None:  # it passes all that its settings said
+            refuse_slips(args)
         several = asked_modes(mode)
         if several is not None:
             refuse_beside(

@@ -15,6 +15,7 @@ from agi_cluster.model.snippet import SNIPPET_API
 from agi_env.errors import RequestInvalidError, SlotsInvalidError
 from agi_env.mode import Mode
 from agi_env.scheduler_address import SchedulerAddress
+from agi_env.slip import meant
 
 
 class SettingsMode:
@@ -23,6 +24,8 @@ class SettingsMode:
     def __repr__(self) -> str:
         return "the settings' mode"
 
+
+_PARAMETERS = ("mode", "modes_enabled", "workers", "scheduler", "stale_plan", "verbose", "upgrade")
 
 SETTINGS_MODE = SettingsMode()
 """What ``mode`` of ``AGI.run`` is when it is left out."""
@@ -154,6 +157,22 @@ def chosen_hosts(scheduler: str | None, workers: Mapping[str, int] | None) -> Se
     if workers is not None and (not isinstance(workers, Mapping) or not workers):
         raise SlotsInvalidError(f"{workers!r} is no map of hosts to slots", where="workers")
     return Selection(scheduler=_scheduler(scheduler), workers=workers or {})
+
+
+def refuse_slips(args: Mapping[str, Any]) -> None:
+    """Refuse app arguments whose names must be slips of the facade's own parameters.
+
+    Raises:
+        RequestInvalidError: There is such an argument.
+    """
+    for name in args:
+        likely = meant(name, _PARAMETERS)
+        if likely:
+            raise RequestInvalidError(
+                f"{name} is no parameter, and {likely} is very like it",
+                remedy=f"Say {likely}=, if that is what is meant; an argument of the app with such"
+                " a name is given by its settings",
+            )
 
 
 def plain_args(args: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,8 @@ class RunResult:
 
     def _unnamed_error(self) -> AgiError:
         kind = CancelledRunError if self.state is RunState.CANCELLED else RunFailedError
-        return kind(f"the run ended {self.state.value}", where=f"runs/{self.run}")
+        facts = {"run": self.run, "app": self.app}
+        return kind(f"the run ended {self.state.value}", where=f"runs/{self.run}", metadata=facts)
 
     def _head(self) -> Iterator[str]:
         done, total = self.progress.succeeded, self.progress.total
@@ -113,7 +114,7 @@ class RunResult:
         )
 
     def _failures(self) -> list[str]:
-        lines = [f"failed   {p.label}: {one_line(str(p.error))}" for p in self.failed_partitions]
+        lines = [f"failed   {p.label}: {_why(p)}" for p in self.failed_partitions]
         return cut(lines, 5, "failed partitions")
 
     def _facts(self) -> Iterator[str]:
@@ -132,6 +133,10 @@ class RunResult:
 
 
 _HEADER = ("slot", "host", "cores", "partitions", "busy", "cpu")
+
+
+def _why(failed: RunPartition) -> str:
+    return one_line(failed.error.what) if failed.error else "it failed"
 
 
 def _row(slot: RunSlot) -> tuple[str, ...]:

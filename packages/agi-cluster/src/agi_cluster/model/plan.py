@@ -90,6 +90,8 @@ class Plan:
     """The revision that it was made from; 0 for the first."""
     weight_per_second: float = 0.0
     """What a slot of speed 1 did in earlier runs; 0 where nothing is known."""
+    printed: str = ""
+    """The end of what ``partitions()`` printed, where the plan has just been made; not stored."""
 
     @property
     def name(self) -> str:

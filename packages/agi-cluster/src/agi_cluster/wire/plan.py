@@ -40,6 +40,7 @@ def plan_to_wire(plan: Plan) -> pb.Plan:
         change=plan.change,
         base_revision=plan.base_revision,
         weight_per_second=plan.weight_per_second,
+        printed=plan.printed,
     )
 
 
@@ -68,6 +69,7 @@ def plan_from_wire(plan: pb.Plan) -> Plan:
         change=plan.change,
         base_revision=plan.base_revision,
         weight_per_second=plan.weight_per_second,
+        printed=plan.printed,
     )
 
 

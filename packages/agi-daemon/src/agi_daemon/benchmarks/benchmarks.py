@@ -31,6 +31,7 @@ from agi_daemon.store.store import Store
 from agi_env.app import full_name
 from agi_env.errors import AgiError, CancelledRunError, ModeNotEnabledError, RequestInvalidError
 from agi_env.mode import Mode
+from agi_env.settings_change import refuse_argument_slips
 
 MOST_REPEATS, MOST_WARMUPS = 100, 10
 
@@ -119,7 +120,8 @@ class Benchmarks:
 
     async def _ordered(self, request: CreateBenchmark, *, dry_run: bool) -> BenchmarkRecord:
         _check_counts(request)
-        app, _ = await self._apps.read_settings(request.app, dry_run=dry_run)
+        app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
+        refuse_argument_slips(request.args, snapshot.settings.args, snapshot.path)
         modes = request.modes or await self._all_runnable(request)
         benchmark = Benchmark(
             id=new_id(app.target),
@@ -225,7 +227,9 @@ def _settled(benchmark: Benchmark, error: AgiError | None) -> Benchmark:
     if error is not None:
         state = BenchmarkState.FAILED
     elif benchmark.target is BenchmarkState.CANCELLED:
-        state, error = BenchmarkState.CANCELLED, CancelledRunError("the benchmark was cancelled")
+        anew = f"`agi run {benchmark.app} --benchmark` measures anew"
+        state = BenchmarkState.CANCELLED
+        error = CancelledRunError("the benchmark was cancelled", remedy=anew)
     elif benchmark.recommended is None:
         state = BenchmarkState.FAILED
         error = next((row.error for row in benchmark.rows if row.error), None)

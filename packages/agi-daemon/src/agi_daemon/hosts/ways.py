@@ -45,7 +45,11 @@ class Ways:
         if closed is not None:
             raise closed
         if pinned is None:
-            raise HostKeyUntrustedError("it has no accepted key", where=record.address)
+            raise HostKeyUntrustedError(
+                "it has no accepted key",
+                where=record.address,
+                metadata={"host": record.address},
+            )
         host = record.host
         facts = (record.login, record.pinned, host.root, host.python_path, host.uv_path)
         known = self._ways.get(record.address)

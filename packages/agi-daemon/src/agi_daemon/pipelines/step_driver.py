@@ -208,7 +208,9 @@ class StepDriver:
             )
         if self._stopped:
             return StepState.CANCELLED, CancelledRunError(
-                "it was stopped", where=where, remedy="`agi pipeline resume` executes it again"
+                "it was stopped",
+                where=where,
+                remedy=f"`agi pipeline resume {self._record.run.id}` executes it again",
             )
         if end.lost:
             what = "its process was lost in a crash, and what it did is not known"

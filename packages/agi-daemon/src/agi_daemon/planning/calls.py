@@ -15,6 +15,7 @@ from agi_daemon.hosts.hosts import Hosts
 from agi_daemon.planning.origin import PlanOrigin
 from agi_daemon.planning.staleness import changes_since
 from agi_env.errors import AgiError, RequestInvalidError, SelectionInvalidError
+from agi_env.settings_change import refuse_argument_slips
 
 
 class Calls:
@@ -35,7 +36,10 @@ class Calls:
             HostError, RefusedError: A host may not be used, see ``Hosts.admit``.
             ModeNotEnabledError: A host has not the GPU that the mode needs.
             RequestInvalidError: A host is left out that would not be used.
+            SettingsInvalidError: An argument must be a slip of one that the settings have.
         """
+        _, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
+        refuse_argument_slips(request.args, snapshot.settings.args, snapshot.path)
         resolution = await self._resolve(request, dry_run=dry_run)
         if request.without or request.slots:
             workers = _changed(resolution.selection.workers, request)

@@ -26,6 +26,7 @@ TOLERATED = 0.1
 class LintCode(StrEnum):
     """What can be doubtful about a plan."""
 
+    NO_PARTITIONS = "NO_PARTITIONS"
     TOO_FEW_PARTITIONS = "TOO_FEW_PARTITIONS"
     TOO_MANY_PARTITIONS = "TOO_MANY_PARTITIONS"
     ONE_HOST = "ONE_HOST"
@@ -54,11 +55,20 @@ class Finding:
 
 
 def lint_plan(plan: Outline) -> tuple[Finding, ...]:
-    """Everything doubtful about a plan, what invalidates it first; nothing for an empty one."""
+    """Everything doubtful about a plan, what invalidates it first; of an empty one, only that."""
     if not plan.partitions:
-        return ()
+        return (_no_partitions(plan),)
     findings = (rule(plan) for rule in RULES)
     return tuple(finding for finding in findings if finding is not None)
+
+
+def _no_partitions(plan: Outline) -> Finding:
+    return Finding(
+        LintCode.NO_PARTITIONS,
+        "partitions() named nothing: a run of this plan has nothing to do",
+        f"see what partitions() looks for: `agi settings show {plan.app}` has its arguments",
+        {"partitions": 0},
+    )
 
 
 def _host_drained(plan: Outline) -> Finding | None:

@@ -21,6 +21,8 @@ class Named:
     """The partitions of a plan; all blocks but the last one are full."""
 
     blocks: Sequence[PartitionBlock]
+    printed: str = ""
+    """The end of what the app printed meanwhile; no part of what it named."""
 
     @classmethod
     def of(cls, partitions: Sequence[Partition]) -> Named:

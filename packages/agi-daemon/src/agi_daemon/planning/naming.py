@@ -17,6 +17,12 @@ DEADLINE_S = 120.0
 
 _MARGIN_S = 15.0  # the child keeps its time itself and ends tidily, unless it is stuck
 
+LOG_TAIL = "log_tail"
+"""The fact of an error that has the end of what the app printed."""
+
+MAX_TAIL_CHARS = 2000
+"""How much of it that is: what is sent with a gRPC status is short."""
+
 MOST_BYTES = 512 * 1024 * 1024
 """What the names, labels, weights and payloads of all partitions may amount to as JSON."""
 
@@ -55,12 +61,20 @@ async def name_partitions(transport: HostTransport, build: str, resolution: Reso
             f"partitions() did not end within {DEADLINE_S:g} s", where=resolution.app
         ) from error
     if completed.returncode != 0:
-        raise _failure(completed, resolution.app)
-    return await asyncio.to_thread(_named, completed.stdout)
+        failure = _failure(completed, resolution.app)
+        if tail := _printed(completed)[-MAX_TAIL_CHARS:]:
+            failure.metadata[LOG_TAIL] = tail
+        raise failure
+    return await asyncio.to_thread(_named, completed)
 
 
-def _named(output: bytes) -> Named:
-    return Named([PartitionBlock.from_line(line) for line in output.splitlines()])
+def _named(completed: Completed) -> Named:
+    lines = completed.stdout.splitlines()
+    return Named([PartitionBlock.from_line(line) for line in lines], _printed(completed))
+
+
+def _printed(completed: Completed) -> str:
+    return completed.stderr.decode(errors="replace")
 
 
 def _failure(completed: Completed, app: str) -> AgiError:
@@ -70,7 +84,7 @@ def _failure(completed: Completed, app: str) -> AgiError:
         error = json.loads(lines[-1])["error"]
         facts = error["metadata"]
         return error_from(error["code"], {**facts, "app": app, "where": facts["where"] or app})
-    said = completed.stderr.decode(errors="replace").strip().splitlines()
+    said = _printed(completed).strip().splitlines()
     words = f": {said[-1]}" if said else ""
     what = f"the process that names the partitions ended with {completed.returncode}{words}"
     return PartitionsFailedError(what, where=app)

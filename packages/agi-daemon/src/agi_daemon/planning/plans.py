@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from attrs import evolve
+
 from agi_cluster.model.page import Page
 from agi_cluster.model.plan import Plan, PlanFinding, PlannedPartition
 from agi_cluster.model.plan_diff import PlanDiff
@@ -74,7 +76,7 @@ class Plans:
             new = await self._drafting.draft(request, resolution, manager, carried)
             if not validate_only:
                 await self._store.write(_insert(new, claim))
-            return new.plan
+            return evolve(new.plan, printed=new.named.printed)
 
     async def get_plan(self, name: str) -> Plan:
         """A plan at one revision, the latest when none is named."""
@@ -164,7 +166,7 @@ class Plans:
         carried = self._carried(request.rebase)
         new = await self._drafting.draft(request, resolution, manager_build, carried)
         await self._store.write(lambda tx: plan_store.insert(tx, new))
-        return new.plan
+        return evolve(new.plan, printed=new.named.printed)
 
     async def confirm(
         self, name: str, resolution: Resolution, manager_build: str, choice: StalePlan | None
@@ -180,7 +182,7 @@ class Plans:
             return plan
         named = await self._drafting.named(resolution, manager_build)
         if named.digest == origin.partitions_digest:
-            return plan
+            return evolve(plan, printed=named.printed)
 
         def work(db: sqlite3.Connection) -> PlanDiff:
             return compare(PlanView.read(db, plan), PlanView.named(named), _MOST_DIFFERENCES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -87,6 +86,8 @@ def absorb(
     kind = str(entry["kind"])
     fact = Fact(kind=kind, data=data, verbosity=_VERBOSITY.get(kind, 1), at=float(entry["t"]))
     partition = _partition(kind, entry, places, earlier)
+    if partition is not None and partition.error is not None:
+        partition = evolve(partition, error=named_after(partition.error, record.run))
     run = _moved(record.run, kind, entry, earlier, partition)
     scheduler = _scheduler(record.scheduler, kind, entry)
     seq = int(entry["seq"])
@@ -221,7 +222,7 @@ def _settled(run: Run, entry: Mapping[str, Any]) -> Run:
         run,
         state=RunState(entry["state"]),
         end_time=datetime.fromtimestamp(float(entry["t"]), tz=UTC),
-        error=error and named_after(error, run.id),
+        error=error and named_after(error, run),
         paths=evolve(run.paths, kept=str(entry.get("kept") or "")),
         progress=evolve(run.progress, running=0),
         waiting_for="",
@@ -276,7 +277,6 @@ def _with_warning(warnings: tuple[str, ...], entry: Mapping[str, Any]) -> tuple[
     return warnings if len(warnings) >= _MOST_WARNINGS else (*warnings, told)
 
 
-def named_after(error: AgiError, run_id: str) -> AgiError:
-    """The error with the run's name in the commands that its remedy tells to type."""
-    remedy = re.sub(r"\bRUN\b", run_id, error.remedy)
-    return error_from(error.code, {**error.to_metadata(), "remedy": remedy})
+def named_after(error: AgiError, run: Run) -> AgiError:
+    """The error with the names of the run and its app in the commands that its remedy tells."""
+    return error_from(error.code, {"app": run.app, "run": run.id, **error.to_metadata()})

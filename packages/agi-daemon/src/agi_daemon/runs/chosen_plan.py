@@ -77,4 +77,5 @@ class ChosenPlan:
             raise PlanStaleError(
                 "the mode, the hosts or the arguments are others than the plan was made for",
                 where=plan.name,
+                metadata={"app": plan.app},
             )

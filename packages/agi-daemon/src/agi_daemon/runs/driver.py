@@ -19,6 +19,7 @@ from agi_cluster.model.selection import THIS_MACHINE
 from agi_daemon.defects import defect
 from agi_daemon.events import Fact
 from agi_daemon.log import get_log
+from agi_daemon.planning.naming import LOG_TAIL
 from agi_daemon.planning.plan_store import PlanContent
 from agi_daemon.runs import run_directory, run_store
 from agi_daemon.runs.absorb import named_after, shown
@@ -47,6 +48,9 @@ MOST_BROKEN_LINES = 12
 
 DEFAULT_GRACE_S = 10.0
 """Seconds that running partitions have to finish once a run is cancelled."""
+
+
+_NOTHING = "partitions() named nothing: there was nothing to do"
 
 
 class RunDriver:
@@ -139,19 +143,37 @@ class RunDriver:
         home = self._parts.hosts.transport(record.runner_host)
         self._standby.prepare(home, run_directory.python_of(home, record))
         planning = asyncio.create_task(self._planned(record), name=f"plan for {record.run.id}")
-        if not await self._unless_stopped(planning):
-            return
+        try:
+            if not await self._unless_stopped(planning):
+                return
+        except AgiError as error:
+            await self._keep_printed(error.metadata.get(LOG_TAIL, ""))
+            raise
         plan = planning.result()
+        await self._keep_printed(plan.printed)
         run = evolve(
-            record.run,
+            self._record.run,
             plan=plan.name,
             plan_digest=plan.digest,
             slots=tuple(RunSlot(index=s.index, host=s.host, cores=s.cores) for s in plan.slots),
             progress=RunProgress(total=plan.partition_count, weight_total=plan.total_weight),
+            warnings=record.run.warnings + (() if plan.partition_count else (_NOTHING,)),
         )
         self._record = evolve(self._record, run=run)
         data = {"plan": plan.name, "partitions": plan.partition_count, "change": plan.change}
         await self._move(RunState.STARTING, [Fact(kind="planned", data=data)])
+
+    async def _keep_printed(self, printed: str) -> None:
+        """Keep what the app printed while it named its partitions with what its workers will."""
+        if not printed:
+            return
+        await self._keys()  # before any directory, as at the start
+        home = self._parts.hosts.transport(self._record.runner_host)
+        await run_directory.keep_planning_log(home, self._record, printed)
+        place = str(run_directory.place_of(home, self._record.run.id))
+        run = self._record.run
+        run = evolve(run, paths=evolve(run.paths, run_directory=place))
+        self._record = evolve(self._record, run=run)
 
     async def _planned(self, record: RunRecord) -> Plan:
         """The plan to execute: the one that was named, a new one, or a new one with its edits."""
@@ -383,12 +405,13 @@ class RunDriver:
         run = evolve(
             self._record.run,
             state=state,
-            error=error and named_after(error, self._record.run.id),
+            error=error and named_after(error, self._record.run),
             end_time=datetime.now(UTC),
             waiting_for="",
             paths=evolve(self._record.run.paths, kept=kept_area(self._record)),
         )
         record = evolve(self._record, run=run)
+        error = run.error
         said = {"code": error.code, "metadata": error.to_metadata()} if error else None
         fact = Fact(kind="settled", data={"state": state.value, "error": said}, verbosity=0)
         owed = record.suspects

@@ -52,6 +52,6 @@ async def _seen_from(transport: HostTransport) -> str:
         raise RefusedError(
             "it does not say at which address it sees this machine",
             where=transport.host,
-            remedy="Give the scheduler's address: `agi settings set APP scheduler ADDRESS`",
+            remedy="Give the scheduler's address: `agi settings set APP cluster.scheduler=ADDRESS`",
         )
     return words[0].partition("%")[0]

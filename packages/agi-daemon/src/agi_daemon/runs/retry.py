@@ -150,5 +150,5 @@ def _legacy(place: int, data: Mapping[str, Any]) -> Legacy:
 
 
 def _refused(run: Run, what: str, remedy: str) -> RetryRefusedError:
-    remedy = remedy.replace("RUN", run.id)
-    return RetryRefusedError(what, where=f"run {run.id}", remedy=remedy, metadata={"run": run.id})
+    facts = {"run": run.id, "app": run.app}
+    return RetryRefusedError(what, where=f"run {run.id}", remedy=remedy, metadata=facts)

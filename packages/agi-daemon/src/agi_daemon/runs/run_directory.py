@@ -22,9 +22,12 @@ from agi_env.errors import AgiError, NotFoundError, PythonMissingError, RefusedE
 from agi_env.module_command import module_command
 from agi_env.runtime.inheritance import INHERITANCE_FILE
 from agi_env.runtime.journal import JOURNAL_FILE
+from agi_env.runtime.logs import LOGS_DIRECTORY
 from agi_env.runtime.spec import PLAN_FILE, SPEC_FILE, RunPlan, RunSpec
 
 _log = get_log(__name__)
+
+PLANNING_LOG = "planning.log"
 
 _DEADLINE_S = 30.0
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
@@ -72,6 +75,16 @@ async def write_inheritance(transport: HostTransport, record: RunRecord, legacy:
     """Give a runner what the run that its own one retries has done, before it starts."""
     place = place_of(transport, record.run.id)
     await transport.write_files(place, {INHERITANCE_FILE: legacy}, deadline_s=_DEADLINE_S)
+
+
+async def keep_planning_log(transport: HostTransport, record: RunRecord, printed: str) -> None:
+    """Keep what the app printed while it named its partitions beside the run's other logs."""
+    logs = place_of(transport, record.run.id) / LOGS_DIRECTORY
+    try:
+        await transport.write_files(logs, {PLANNING_LOG: printed.encode()}, deadline_s=_DEADLINE_S)
+    except AgiError as error:
+        # The run goes on: it will say itself what is the matter with its directory.
+        _log.warning("no planning log is kept", run=record.run.id, reason=str(error))
 
 
 async def keep_verdict(here: HostTransport, record: RunRecord) -> None:
@@ -134,6 +147,7 @@ async def _log_pieces(
             f"the logs cannot be read: the build of run {record.run.id} is not there any more",
             where=transport.host,
             remedy="Its results stay: `agi runs show RUN` says where",
+            metadata={"run": record.run.id},
         ) from error
 
 

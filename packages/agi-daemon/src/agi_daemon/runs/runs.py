@@ -38,6 +38,7 @@ from agi_daemon.store.requests import Claim, Requests
 from agi_env.app import full_name
 from agi_env.errors import RequestInvalidError
 from agi_env.settings import Settings
+from agi_env.settings_change import refuse_argument_slips
 
 
 class Runs:
@@ -200,6 +201,8 @@ class Runs:
     async def _ordered(self, request: StartRun, *, dry_run: bool) -> RunRecord:
         """The run that a request amounts to, not stored yet."""
         app, snapshot = await self._apps.read_settings(request.app, dry_run=dry_run)
+        if request.snippet is None:  # what a snippet says was settings when it was rendered
+            refuse_argument_slips(request.args, snapshot.settings.args, snapshot.path)
         chosen = await self._chosen(request)
         asked = chosen.asked(request) if chosen else request
         resolution = resolve(
@@ -262,6 +265,7 @@ class Runs:
                 f"the snippet is written against {origin.api!r}",
                 where="snippet",
                 remedy=f"Render it again with `agi snippet run APP`; this is {SNIPPET_API}",
+                metadata={"app": request.app},
             )
         return differences_since(self._parts.store, origin.settings_digest, settings)
 

@@ -91,12 +91,15 @@ class Origins:
             return ""
         found = self._store.read(lambda db: plan_store.find(db, *plan_reference(plan)))
         if found.app != app.name:
-            raise PlanStaleError(f"it is a plan of {found.app}", where=found.name)
+            raise PlanStaleError(
+                f"it is a plan of {found.app}", where=found.name, metadata={"app": app.name}
+            )
         now = (settings.mode, _selection(settings).digest, settings.args)
         if (found.mode, found.selection_digest, found.args) != now:
             raise PlanStaleError(
                 "it was made for another mode, other hosts or other arguments than the settings'",
                 where=found.name,
+                metadata={"app": app.name},
             )
         return found.name
 

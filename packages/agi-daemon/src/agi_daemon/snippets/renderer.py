@@ -23,6 +23,7 @@ from agi_daemon.snippets.notebook import notebook
 from agi_daemon.snippets.origins import Origins
 from agi_env.mode import Mode
 from agi_env.settings import Settings
+from agi_env.slip import meant
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -42,6 +43,12 @@ _RESERVED = frozenset(
     | {"verbose", "upgrade", "no_install", "cores_per_slot"}
 )
 """Parameters of the facade: an app's argument of such a name cannot be passed beside them."""
+
+
+def _clashes(key: str, kind: SnippetKind) -> bool:
+    # The facade refuses what is very like its parameters, but to a snippet that runs the app.
+    likely = meant(key, _RESERVED) if kind is SnippetKind.DISTRIBUTE else None
+    return key in _RESERVED or likely is not None
 
 
 def _entry(value: object, key: str) -> str:
@@ -137,6 +144,7 @@ def render(
     )
     install = kind is SnippetKind.INSTALL
     given = {} if install else settings.args
+    withheld = sorted(key for key in given if _clashes(key, kind))
     return _template().render(
         api=SNIPPET_API,
         purpose=_PURPOSES[kind],
@@ -146,8 +154,8 @@ def render(
         verbose=settings.verbose,
         workers=selection.workers if mode & (Mode.CLUSTER | Mode.POOL) else {},
         scheduler=selection.scheduler if Mode.CLUSTER in mode else "",
-        args={key: value for key, value in given.items() if key not in _RESERVED},
-        withheld=sorted(_RESERVED & given.keys()),
+        args={key: value for key, value in given.items() if key not in withheld},
+        withheld=withheld,
         function=_FUNCTIONS[kind],
         mode_field="modes_enabled" if install else "mode",
         mode=int(settings.modes_enabled if install else mode),

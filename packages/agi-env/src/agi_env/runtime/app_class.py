@@ -7,6 +7,8 @@ from typing import Any
 
 from agi_env.runtime.causes import FailureKind
 
+_MISSING = ModuleNotFoundError.__name__
+
 
 class AppClassError(Exception):
     """A class of an app that cannot be used.
@@ -55,6 +57,17 @@ def _found(module_name: str, name: str) -> type[Any]:
     if not isinstance(found, type):
         raise AppClassError(FailureKind.CLASS_MISSING, f"{module_name} has no class {name}")
     return found
+
+
+def import_remedy(message: str) -> str:
+    """What to do about a module that cannot be imported; empty for what the catalogue advises.
+
+    Args:
+        message: That of the `AppClassError`.
+    """
+    if f": {_MISSING}: " not in message:
+        return ""
+    return "Mend the import, or declare the missing package in the app's pyproject.toml"
 
 
 def describe(error: BaseException) -> str:

@@ -22,10 +22,21 @@ def app_traceback(error: BaseException) -> str:
     summary = traceback.TracebackException(
         type(error), error, _first_of_app(error.__traceback__), compact=True
     )
-    if not summary.stack:
-        return "".join(summary.format_exception_only())
+    told = summary.format() if summary.stack else summary.format_exception_only()
     # Paths as in the app's src folder: where a build lies is no affair of the app's author.
-    return "".join(summary.format()).replace(f'File "{_INSTALLED}/', 'File "')[-MAX_CHARS:]
+    return "".join(told).replace(f'File "{_INSTALLED}/', 'File "')[-MAX_CHARS:]
+
+
+def app_line(error: BaseException) -> str:
+    """The last line of the app's own that led to an error, as ``src/toy/toy.py:7``; empty: none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_ours(frame.filename)]
+    if not own:
+        return ""
+    path = own[-1].filename
+    if path.startswith(_INSTALLED):
+        path = "src" + path.removeprefix(_INSTALLED)
+    return f"{path}:{own[-1].lineno}"
 
 
 def _first_of_app(frames: TracebackType | None) -> TracebackType | None:

@@ -80,7 +80,7 @@ class Dispatch:
         elif self._history.cancel_requested:
             self._end(RunState.CANCELLED, verdict.cancelled(), at)
         elif self._history.reduce_failed is not None:
-            self._fail(verdict.reduce_failed(self._history.reduce_failed), at)
+            self._fail(verdict.reduce_failed(self._history.reduce_failed, len(self.ledger)), at)
         return self._advance(at)
 
     def handle(self, event: events.Event) -> list[Instruction]:
@@ -111,7 +111,8 @@ class Dispatch:
             self._crew.employ(at)
         elif self.ledger.failed:
             name, cause = next(iter(self.ledger.failed.items()))
-            error = verdict.partition_failed(self.ledger.partition(name), cause)
+            kept = bool(self.ledger.finished)
+            error = verdict.partition_failed(self.ledger.partition(name), cause, kept=kept)
             self._end(RunState.FAILED, error, at)
         else:
             self.phase = Phase.REDUCING
@@ -225,7 +226,7 @@ class Dispatch:
     def _reduction_failed(self, cause: FailureCause, at: float) -> None:
         self._append("reduce_failed", cause=cause.to_dict())
         if self.phase is Phase.REDUCING:
-            self._end(RunState.FAILED, verdict.reduce_failed(cause), at)
+            self._end(RunState.FAILED, verdict.reduce_failed(cause, len(self.ledger)), at)
 
     def _stopped(self, seat: Seat, event: events.ExecutorStopped) -> None:
         seat.take(SeatState.STOPPED, event.at)

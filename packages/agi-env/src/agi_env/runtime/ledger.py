@@ -24,6 +24,10 @@ class Ledger:
         self._attempts = dict(history.attempts)
         self._deaths = dict(history.deaths)
 
+    def __len__(self) -> int:
+        """How many partitions there are."""
+        return len(self._partitions)
+
     @property
     def complete(self) -> bool:
         """Whether every partition is decided."""

@@ -26,9 +26,9 @@ from agi_env.errors import (
     RequestInvalidError,
 )
 from agi_env.runtime import bounded_child, build_lock
-from agi_env.runtime.app_class import AppClassError, describe, manager_class
+from agi_env.runtime.app_class import AppClassError, describe, import_remedy, manager_class
 from agi_env.runtime.app_context import AppContext
-from agi_env.runtime.app_traceback import app_traceback
+from agi_env.runtime.app_traceback import app_line, app_traceback
 from agi_env.runtime.causes import FailureKind
 from agi_env.runtime.partition_block import BLOCK, PartitionBlock
 from agi_env.runtime.partitions import Partition
@@ -157,12 +157,19 @@ def _manager_class(target: str) -> type[Any]:
         cls = AppImportError if error.kind is FailureKind.IMPORT else AppInvalidError
         reason = error.__cause__
         facts = {"traceback": app_traceback(reason)} if reason is not None else {}
-        raise cls(str(error), metadata=facts) from error
+        remedy = import_remedy(str(error)) if cls is AppImportError else ""
+        raise cls(str(error), remedy=remedy, metadata=facts) from error
 
 
 def _asked(call: Callable[[], Any], what: str) -> Any:
     try:
         return call()
+    except AgiError as error:  # what the app gave to us; it has the line, and no frames of ours
+        place = f"{error.where}: " if error.where else ""
+        where = app_line(error) or what
+        raise PartitionsFailedError(
+            f"{place}{error.what}", where=where, remedy=error.remedy
+        ) from error
     except BaseException as error:
         message = f"{what} {_what_it_did(error)}"
         facts = {"traceback": app_traceback(error)}
@@ -187,7 +194,8 @@ def _checked(named: Any) -> Partition:
     try:
         return Partition.of(**facts)
     except AgiError as error:
-        raise PartitionsFailedError(error.what, where=error.where or "partitions()") from error
+        where = error.where or "partitions()"
+        raise PartitionsFailedError(error.what, where=where, remedy=error.remedy) from error
 
 
 def _shown(value: Any) -> str:

@@ -141,11 +141,12 @@ def _checked_payload(value: object, name: str) -> JsonValue:
     try:
         plain: JsonValue = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
+        # The frames of the encoder say nothing that this does not.
         raise PlanInvalidError(
             f"the payload cannot be carried as JSON: {error}",
             where=f"partition {_shown(name)}",
             remedy="Use numbers, text, lists and dictionaries as the payload",
-        ) from error
+        ) from None
     return plain
 
 

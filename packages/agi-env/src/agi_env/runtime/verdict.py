@@ -22,6 +22,7 @@ from agi_env.errors import (
     WorkersLostError,
     WorkMissingError,
 )
+from agi_env.runtime.app_class import import_remedy
 from agi_env.runtime.causes import EndCause, FailureCause, FailureKind
 from agi_env.runtime.partitions import Partition
 
@@ -51,16 +52,30 @@ _OF_START: dict[FailureKind, type[AgiError]] = {
 }
 
 
-def partition_failed(partition: Partition, cause: FailureCause) -> AgiError:
-    """A partition failed for good."""
+def partition_failed(partition: Partition, cause: FailureCause, *, kept: bool = False) -> AgiError:
+    """A partition failed for good.
+
+    Args:
+        partition: The partition.
+        cause: Why.
+        kept: Whether it is said that there are results of others.
+    """
     cls = _OF_PARTITION.get(cause.kind, PartitionFailedError)
+    remedies = [cls.advice]
+    if cls is ResultNotJsonError:
+        remedies.append("write anything else to a file in `out`")
+    if kept:
+        remedies.append("the other partitions' results are kept")
+    remedy = "; ".join(remedies)
     facts = {"partition": partition.id, **_facts(cause)}
-    return cls(cause.message, where=f"partition {partition.label}", metadata=facts)
+    return cls(cause.message, where=f"partition {partition.label}", remedy=remedy, metadata=facts)
 
 
 def start_failed(cause: FailureCause) -> AgiError:
     """The app's own code keeps every executor from starting."""
-    return _OF_START.get(cause.kind, AppError)(cause.message, metadata=_facts(cause))
+    cls = _OF_START.get(cause.kind, AppError)
+    remedy = import_remedy(cause.message) if cause.kind is FailureKind.IMPORT else ""
+    return cls(cause.message, remedy=remedy, metadata=_facts(cause))
 
 
 def start_timed_out(seconds: float) -> AgiError:
@@ -85,10 +100,17 @@ def workers_gone(reason: str) -> AgiError:
     return WorkersLostError(f"no slot of the run has a worker any more: {reason}")
 
 
-def reduce_failed(cause: FailureCause) -> AgiError:
-    """``reduce`` did not give a value."""
+def reduce_failed(cause: FailureCause, partitions: int) -> AgiError:
+    """``reduce`` did not give a value for the results of so many partitions."""
     cls = _OF_REDUCTION.get(cause.kind, ReduceFailedError)
-    return cls(cause.message, metadata=_facts(cause))
+    if partitions:
+        return cls(cause.message, metadata=_facts(cause))
+    return cls(
+        f"partitions() named nothing, and for no results {cause.message}",
+        remedy="See why partitions() names nothing for these arguments, or have reduce(results)"
+        " take an empty list",
+        metadata=_facts(cause),
+    )
 
 
 def stop_failed(cause: FailureCause) -> AgiError:

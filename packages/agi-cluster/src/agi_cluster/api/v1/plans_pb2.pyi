@@ -49,6 +49,7 @@ class Plan(google.protobuf.message.Message):
     CHANGE_FIELD_NUMBER: builtins.int
     BASE_REVISION_FIELD_NUMBER: builtins.int
     WEIGHT_PER_SECOND_FIELD_NUMBER: builtins.int
+    PRINTED_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The resource name of this revision: plans/{id}@{revision}."""
     revision: builtins.int
@@ -86,6 +87,10 @@ class Plan(google.protobuf.message.Message):
     weight_per_second: builtins.float
     """The weight that a slot of speed 1 did in a second, in earlier runs of the app in this mode; 0
     where nothing is known. Dividing a finish by it gives seconds.
+    """
+    printed: builtins.str
+    """The end of what partitions() printed, in the answer to the call that made the plan; it is not
+    kept.
     """
     @property
     def slots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PlanSlot]:
@@ -128,9 +133,10 @@ class Plan(google.protobuf.message.Message):
         change: builtins.str = ...,
         base_revision: builtins.int = ...,
         weight_per_second: builtins.float = ...,
+        printed: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["args", b"args", "create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "base_revision", b"base_revision", "change", b"change", "create_time", b"create_time", "digest", b"digest", "etag", b"etag", "findings", b"findings", "lower_bound", b"lower_bound", "mode", b"mode", "name", b"name", "partition_count", b"partition_count", "pinned_count", b"pinned_count", "predicted_finish", b"predicted_finish", "revision", b"revision", "scheduler", b"scheduler", "selection_digest", b"selection_digest", "settings_digest", b"settings_digest", "slot_count", b"slot_count", "slots", b"slots", "total_weight", b"total_weight", "weight_per_second", b"weight_per_second"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["app", b"app", "args", b"args", "base_revision", b"base_revision", "change", b"change", "create_time", b"create_time", "digest", b"digest", "etag", b"etag", "findings", b"findings", "lower_bound", b"lower_bound", "mode", b"mode", "name", b"name", "partition_count", b"partition_count", "pinned_count", b"pinned_count", "predicted_finish", b"predicted_finish", "printed", b"printed", "revision", b"revision", "scheduler", b"scheduler", "selection_digest", b"selection_digest", "settings_digest", b"settings_digest", "slot_count", b"slot_count", "slots", b"slots", "total_weight", b"total_weight", "weight_per_second", b"weight_per_second"]) -> None: ...
 
 Global___Plan: typing_extensions.TypeAlias = Plan
 

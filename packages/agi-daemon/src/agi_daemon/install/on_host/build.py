@@ -26,13 +26,22 @@ VERIFY_LIMIT_S = 120
 LINK_MODE = "hardlink"  # into a cache of our own; a build that drifted costs the cache its trust
 
 VERIFY = """
-import importlib, json, sys, traceback
+import importlib, json, linecache, sys, traceback
 from importlib.machinery import EXTENSION_SUFFIXES
 report, site, package = sys.argv[1:4]
-def refuse(module, code, what, where):
+def refuse(module, code, what, where, **facts):
     with open(report, "w") as file:
-        json.dump({"module": module, "code": code, "what": what, "where": where}, file)
+        json.dump({"module": module, "code": code, "what": what, "where": where, **facts}, file)
     raise SystemExit(3)
+def trace(name, error):
+    if name.startswith("agi_env"):
+        return ""
+    from agi_env.runtime.app_traceback import app_traceback  # verified before the app's modules
+    return app_traceback(error.with_traceback(error.__traceback__.tb_next))[-3000:]
+def remedy(error, line):
+    if isinstance(error, ModuleNotFoundError):
+        return "Mend the import, or declare the missing package in the app's pyproject.toml"
+    return 'Mend this line: "%s"' % line[:200] if line else ""
 for name in sys.argv[4:]:
     try:
         importlib.import_module(name)
@@ -44,11 +53,13 @@ for name in sys.argv[4:]:
         packages = tuple("%s/%s/" % (site, n.partition(".")[0]) for n in sys.argv[4:])
         own = [p for p in places if p[0].startswith(packages)] or places[-1:] or [("", 0)]
         where = own[-1][0]
+        line = linecache.getline(where, own[-1][1] or 0).strip()
         if where.startswith(site):
             where = "src" + where[len(site):]
         elif where.endswith((".py", ".pyx")) and not where.startswith("/"):
             where = "src/" + where  # what compiled code says of itself
-        refuse(name, "APP_IMPORT_FAILED", what, "%s:%s" % (where, own[-1][1]))
+        facts = {"remedy": remedy(error, line), "traceback": trace(name, error)}
+        refuse(name, "APP_IMPORT_FAILED", what, "%s:%s" % (where, own[-1][1]), **facts)
 for name, module in sorted(sys.modules.items()):
     path = getattr(module, "__file__", None) or ""
     if package and name.startswith(package + ".") and not path.endswith(tuple(EXTENSION_SUFFIXES)):
@@ -111,8 +122,9 @@ class Draft:
         ended = watch_end(argv, VERIFY_LIMIT_S)
         fault = read_json(report)
         if fault:
-            ours = fault["module"].startswith("agi_env")
-            raise Fault("BUILD_FAILED" if ours else fault["code"], fault["what"], fault["where"])
+            if fault.pop("module").startswith("agi_env"):
+                raise Fault("BUILD_FAILED", fault["what"], fault["where"])
+            raise Fault(**fault)
         if ended:
             raise Fault("APP_IMPORT_FAILED", f"the import of {' or '.join(names)} {ended}")
 
