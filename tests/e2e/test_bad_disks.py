@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,13 @@ def mounted(path: Path, options: str) -> Iterator[Path]:
 def fill(disk: Path, leaving: int = 0) -> None:
     """Take the room of a disk, but for so many bytes."""
     with (disk / "filler").open("ab", buffering=0) as file:
-        state = os.statvfs(disk)
-        os.posix_fallocate(file.fileno(), 0, max(1, state.f_bavail * state.f_frsize - leaving))
+        for _ in range(20):  # the daemon writes there too: what was there may be gone already
+            state = os.statvfs(disk)
+            room = max(1, state.f_bavail * state.f_frsize - leaving)
+            with suppress(OSError):
+                os.posix_fallocate(file.fileno(), 0, room)
+                return
+    raise AssertionError(f"{disk} could not be filled")
 
 
 def make_room(disk: Path) -> None:

@@ -12,7 +12,7 @@ from agi_cluster.model.snippet import SnippetFacts, SnippetKind, Staleness
 from agi_daemon.apps.registry import Apps
 from agi_daemon.apps.slots import for_mode
 from agi_daemon.hosts.hosts import Hosts
-from agi_daemon.install.release import Release, changed_inputs, digest_of
+from agi_daemon.install.release import APP_FILE, Release, changed_inputs, digest_of
 from agi_daemon.install.sources import SourceDigests
 from agi_daemon.planning import plan_store
 from agi_daemon.planning.plans import plan_reference
@@ -130,8 +130,8 @@ class Origins:
         if before is None:
             yield Staleness(field="sources", detail="the app's sources have changed since")
             return
-        for change in changed_inputs(Release(before), Release(now)):
-            yield Staleness(field="sources", detail=change)
+        for change in changed_inputs(_of_files(before), _of_files(now)):
+            yield Staleness(field="sources", detail=change.removeprefix(APP_FILE))
 
     def _plan_changes(self, facts: SnippetFacts) -> Iterator[Staleness]:
         if not facts.plan:
@@ -173,6 +173,11 @@ def _remember(
         )
 
     return work
+
+
+def _of_files(digests: Mapping[str, str]) -> Release:
+    """A release of nothing but these files of an app."""
+    return Release({f"{APP_FILE}{name}": digest for name, digest in digests.items()})
 
 
 def _sources_of(connection: sqlite3.Connection, digest: str) -> dict[str, str] | None:
