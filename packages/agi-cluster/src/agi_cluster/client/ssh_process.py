@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import IO
 
 _KILL_TIMEOUT = 5.0
+_POLL = 0.02
 _LONGEST = 16 * 1024
 
 _DIE_WITH_PARENT = """\
@@ -63,6 +65,14 @@ class SshProcess:
     def output(self) -> str:
         """The end of what it wrote to stdout."""
         return _end_of(self._output)
+
+    def words_within(self, seconds: float) -> str:
+        """The last line it wrote to stderr, as soon as there is one; empty if none comes."""
+        deadline = time.monotonic() + seconds
+        while not (said := self.last_words()) and time.monotonic() < deadline:
+            if self.wait(_POLL):
+                return self.last_words()
+        return said
 
     def last_words(self) -> str:
         """The last line it wrote to stderr."""

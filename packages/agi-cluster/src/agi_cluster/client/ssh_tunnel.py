@@ -21,6 +21,7 @@ OPEN_TIMEOUT = 30.0
 """Seconds until the daemon has to have answered through a new tunnel."""
 
 _POLL = 0.02
+_WORDS_S = 0.5
 
 
 class SshTunnel:
@@ -156,7 +157,8 @@ class SshTunnel:
         return TunnelError(f"no answer within {self._timeout:g} s", where=str(self.address))
 
     def _nobody(self) -> AgiError:
-        said = self._process.last_words() if self._process is not None else ""
+        # It ends the connection before it says why.
+        said = self._process.words_within(_WORDS_S) if self._process is not None else ""
         return DaemonError(
             f"no daemon answers at {self._remote} there" + (f" (ssh: {said})" if said else ""),
             where=str(self.address),
