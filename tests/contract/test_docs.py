@@ -17,9 +17,11 @@ import pytest
 from agi_cli.main import program, run
 from agi_cli.session import Session
 from agi_cluster.model.diagnosis import Family
+from agi_cluster.narration import KINDS
 from agi_daemon.doctor.catalogue import CATALOGUE
 from agi_daemon.install.outcome import Phase
 from agi_daemon.planning.lint import LintCode
+from agi_daemon.runs.absorb import VERBOSITY
 from agi_env.errors import catalogue
 from agi_env.settings import Settings
 
@@ -160,6 +162,14 @@ def test_every_kind_of_event_is_described() -> None:
     steps = {phase.value.lower() for phase in Phase}
     assert "settled" in emitted
     assert emitted | steps <= described
+    assert described <= KINDS  # whoever watches reads words, and no facts in braces
+
+
+def test_the_verbosity_of_what_a_journal_tells_is_described() -> None:
+    text = (DOCS / "reference" / "events.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_]+)` \| ([0-3]) \|", text, re.M)
+    for kind, told in VERBOSITY.items():
+        assert {number for name, number in rows if name == kind} == {str(told)}, kind
 
 
 def test_every_key_of_the_settings_is_described() -> None:

@@ -27,11 +27,16 @@ for number, line in enumerate(sys.stdin, 1):
         break
     if holds_at < 0:
         continue
-    answer = {"accepted": True, "holds": number >= holds_at}
-    print(json.dumps({"control": {"command": line, "answer": answer}}), flush=True)
+    answer = {"answer": {"accepted": True, "holds": number >= holds_at}}
+    refusal = {"error": {"code": "REFUSED", "metadata": {}}}
+    said = answer if holds_at else refusal
+    print(json.dumps({"control": {"command": line, **said}}), flush=True)
 print(json.dumps({"gone": None}), flush=True)
 """
 """What ``worker_attach`` says of a worker that has its slot after so many questions; if it can."""
+
+NEVER_A_WORD, NOBODY_LISTENS = -1, 0
+"""Instead of a number of questions: no line at all, or only that nobody listens at the socket."""
 
 HERE = SchedulerPlace(address="tls://127.0.0.1:1", epoch=1)
 
@@ -106,8 +111,9 @@ async def test_what_the_journal_says_is_enough(heard: Path) -> None:
     await attending
 
 
-async def test_a_line_on_which_nobody_answers_is_given_up(heard: Path) -> None:
-    worker = far_side(heard, holds_at=-1)
+@pytest.mark.parametrize("holds_at", [NEVER_A_WORD, NOBODY_LISTENS])
+async def test_a_line_on_which_no_worker_answers_is_given_up(heard: Path, holds_at: int) -> None:
+    worker = far_side(heard, holds_at)
     await worker.serve(HERE)
     with pytest.raises(OutOfTimeError, match="nobody answers"):
         await worker.attend()

@@ -169,6 +169,45 @@ def _step_retried(data: Data, _label: Label) -> str:
     return f"{data.get('step', '?')}: is tried again"
 
 
+def _slot(what: str) -> Callable[[Data, Label], str]:
+    def tell(data: Data, _label: Label) -> str:
+        cause = data.get("cause") or {}
+        why = data.get("reason") or cause.get("detail") or cause.get("kind")
+        return f"slot {data.get('slot', '?')}: {what}{f': {why}' if why else ''}"
+
+    return tell
+
+
+def _cleared(data: Data, _label: Label) -> str:
+    reason = data.get("reason")
+    return f"{data.get('host', '')}: {reason or 'nothing of the run is left there'}"
+
+
+def _uncleared(data: Data, _label: Label) -> str:
+    return f"to be cleared up on {', '.join(map(str, data.get('hosts', ())))}"
+
+
+def _out_of_reach(data: Data, _label: Label) -> str:
+    host, reason = data.get("host", ""), data.get("reason", "")
+    return f"{host} does not answer and is asked again: {reason}"
+
+
+def _runner_moved(data: Data, _label: Label) -> str:
+    places = f"from {data.get('from', '?')} to {data.get('to', '?')}"
+    return f"the scheduler moves {places}: {data.get('reason', '')}"
+
+
+def _inheritance_refused(data: Data, label: Label) -> str:
+    name = label(str(data.get("id", "?")))
+    return f"{name}: is done again, its earlier result does not hold: {data.get('reason', '')}"
+
+
+def _stop_failed(data: Data, _label: Label) -> str:
+    cause = data.get("cause") or {}
+    what = cause.get("message") or cause.get("detail") or cause.get("kind") or "it failed"
+    return f"stop() of an executor of slot {data.get('slot', '?')}: {what}"
+
+
 def _always(line: str) -> Callable[[Data, Label], str]:
     return lambda _data, _label: line
 
@@ -180,6 +219,17 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "installed": _installed,
     "planned": _planned,
     "runner_started": _runner_started,
+    "rebuilt": _always("restored from its directory"),
+    "runner_out_of_reach": _out_of_reach,
+    "runner_moved": _runner_moved,
+    "scheduler_started": _silence,
+    "slot_joined": _slot("a worker is there"),
+    "slot_lost": _slot("lost"),
+    "slot_drained": _slot("nothing more is begun there"),
+    "slot_given_up": _slot("given up"),
+    "worker_gone": _slot("its worker has ended"),
+    "hosts_uncleared": _uncleared,
+    "host_cleared": _cleared,
     "runner_lost": _always("the runner ended unexpectedly; it is started again"),
     "journal_recovered": _always("the journal was mended after a crash"),
     "executor_started": _silence,
@@ -190,6 +240,10 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "partition_finished": _partition_finished,
     "partition_failed": _partition_failed,
     "partition_moved": _partition_moved,
+    "partition_inherited": _silence,
+    "inheritance_refused": _inheritance_refused,
+    "stop_failed": _stop_failed,
+    "stop_cut_short": _stop_failed,
     "cancel_asked": _silence,
     "cancel_requested": _cancel_requested,
     "result_lost": _always("a result is not on the disk any more; its partition is done again"),
@@ -216,3 +270,6 @@ _WORDS: dict[str, Callable[[Data, Label], str]] = {
     "unchanged": _on_host("nothing to do"),
     "failed": _on_host("failed"),
 }
+
+KINDS = frozenset(_WORDS)
+"""The kinds of events that have words here."""

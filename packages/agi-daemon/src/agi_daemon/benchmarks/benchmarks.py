@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 
 from attrs import evolve
 
@@ -25,6 +26,7 @@ from agi_daemon.completion import completed
 from agi_daemon.defects import defect
 from agi_daemon.events import Events, Fact
 from agi_daemon.resource_id import new_id
+from agi_daemon.resumption import STEADY, Resumption
 from agi_daemon.store import pages
 from agi_daemon.store.requests import Claim, Requests
 from agi_daemon.store.store import Store
@@ -48,6 +50,7 @@ class Benchmarks:
         apps: Apps,
         modes: ModeService,
         runs: RunService,
+        resumption: Resumption = STEADY,
     ) -> None:
         self._store = store
         self._requests = requests
@@ -55,6 +58,7 @@ class Benchmarks:
         self._apps = apps
         self._modes = modes
         self._runs = runs
+        self._resumption = resumption
         self._tasks: set[asyncio.Task[None]] = set()
         self._measuring: dict[str, Measuring] = {}
 
@@ -174,18 +178,18 @@ class Benchmarks:
         return record
 
     def _admit(self, record: BenchmarkRecord) -> None:
-        benchmark_id = record.benchmark.id
-        self._measuring[benchmark_id] = Measuring(
-            record, self._runs, self._save, self._requests.made
-        )
-        task = asyncio.create_task(self._carry_out(record), name=record.subject)
+        attempt = partial(self._carry_out, record.benchmark.id)
+        carrying_out = self._resumption.work(record.subject, attempt)
+        task = asyncio.create_task(carrying_out, name=record.subject)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _carry_out(self, record: BenchmarkRecord) -> None:
-        benchmark_id, error = record.benchmark.id, None
+    async def _carry_out(self, benchmark_id: str) -> None:
+        record, error = self._record(benchmark_id), None
+        measuring = Measuring(record, self._runs, self._save, self._requests.made)
+        self._measuring[benchmark_id] = measuring
         try:
-            record = await self._measuring[benchmark_id].measure()
+            record = await measuring.measure()
         except AgiError as failure:
             error = failure
         except Exception as failure:  # noqa: BLE001 - the boundary: logged, and the benchmark says it

@@ -22,7 +22,7 @@ from agi_daemon.runs.record import RunRecord, SchedulerPlace
 from agi_env.errors import AgiError, PartitionFailedError, error_from
 from agi_env.runtime.causes import EndCause
 
-_VERBOSITY = {
+VERBOSITY = {
     "settled": 0,
     "partition_failed": 1,
     "partition_started": 2,
@@ -35,6 +35,7 @@ _VERBOSITY = {
     "slot_joined": 2,
     "partition_inherited": 2,
 }
+"""Of the kinds of the journal's records; 1 for all others."""
 
 _OF_PARTITIONS = frozenset(
     {
@@ -84,7 +85,7 @@ def absorb(
     """
     data = {key: value for key, value in entry.items() if key not in ("seq", "t", "kind")}
     kind = str(entry["kind"])
-    fact = Fact(kind=kind, data=data, verbosity=_VERBOSITY.get(kind, 1), at=float(entry["t"]))
+    fact = Fact(kind=kind, data=data, verbosity=VERBOSITY.get(kind, 1), at=float(entry["t"]))
     partition = _partition(kind, entry, places, earlier)
     if partition is not None and partition.error is not None:
         partition = evolve(partition, error=named_after(partition.error, record.run))

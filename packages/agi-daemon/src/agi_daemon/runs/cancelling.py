@@ -15,8 +15,9 @@ from agi_cluster.model.run import RunState
 from agi_cluster.model.services import RunService
 from agi_daemon.defects import defect
 from agi_daemon.log import get_log
+from agi_daemon.store.complaint import MAY_PASS
 from agi_daemon.store.requests import asked_by_nobody
-from agi_env.errors import AgiError, DiskFullError, RunNotFoundError
+from agi_env.errors import AgiError, RunNotFoundError
 
 _SHORTEST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
@@ -49,7 +50,7 @@ async def tell_to_stop(runs: RunService, names: Iterable[str], grace_s: float) -
 
 
 async def see_told(runs: RunService, names: Iterable[str], grace_s: float) -> Untold:
-    """As ``tell_to_stop``, and again for as long as the disk is full.
+    """As ``tell_to_stop``, and again for as long as what keeps the store from it may pass.
 
     There is no deadline: what its owner comes to cannot be stored meanwhile either. Whoever owns
     the caller ends it.
@@ -57,7 +58,7 @@ async def see_told(runs: RunService, names: Iterable[str], grace_s: float) -> Un
     names, pause = tuple(names), _SHORTEST_PAUSE_S
     while True:
         untold = await tell_to_stop(runs, names, grace_s)
-        if not any(isinstance(why, DiskFullError) for why in untold.values()):
+        if not any(isinstance(why, MAY_PASS) for why in untold.values()):
             return untold
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -161,9 +160,9 @@ class SlotWorker:
             match _document(line):
                 case {"gone": dict() | None as record}:
                     return exit_cause(record)
-                case {"control": dict(answer)}:
+                case {"control": {"answer": dict(answer)}}:  # an error is no word of the worker
                     self._answered = True
-                    self.holds = self.holds or _holds(answer)
+                    self.holds = self.holds or answer.get("holds") is True
                 case {"error": {"code": str(code), "metadata": dict(metadata)}}:
                     raise error_from(code, metadata)
         said = " ".join(channel.stderr_tail().decode(errors="replace").split())[-500:]
@@ -205,14 +204,6 @@ class SlotWorker:
         if patience is not None:
             patience.cancel()
             await asyncio.gather(patience, return_exceptions=True)
-
-
-def _holds(control: Mapping[str, Any]) -> bool:
-    """Whether a worker answered that it has its slot."""
-    match control:
-        case {"answer": {"holds": True}}:
-            return True
-    return False
 
 
 def _document(line: bytes) -> Any:

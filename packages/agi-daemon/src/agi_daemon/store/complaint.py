@@ -22,6 +22,10 @@ _PASSING = frozenset(
 """What says nothing against the store itself, and may be otherwise in a moment."""
 
 
+MAY_PASS = (DiskFullError, StateUnwritableError)
+"""The errors after which the same write may succeed."""
+
+
 def explained(error: sqlite3.Error, path: Path) -> AgiError:
     """The catalogue's error for what SQLite said."""
     code, place = primary_code(error), str(path)
